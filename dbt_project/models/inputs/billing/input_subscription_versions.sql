@@ -1,0 +1,20 @@
+select
+    cast(null as varchar) as subscription_id,
+    cast(null as varchar) as account_id,
+    cast(null as varchar) as billing_customer_id,
+    cast(null as timestamptz) as valid_from,
+    cast(null as timestamptz) as valid_to,
+    cast(null as varchar) as status,
+    cast(null as varchar) as currency,
+    cast(null as timestamptz) as started_at,
+    cast(null as timestamptz) as trial_end_at,
+    cast(null as timestamptz) as cancel_requested_at,
+    cast(null as timestamptz) as ended_at,
+    cast(null as bigint) as term_months,
+    cast(null as timestamptz) as current_period_end_at,
+    cast(null as varchar) as cancellation_reason,
+    cast(null as boolean) as is_involuntary,
+    cast(null as varchar) as replaces_subscription_id,
+    cast(null as timestamptz) as billing_anchor_at,
+    cast(null as timestamptz) as known_at
+where false

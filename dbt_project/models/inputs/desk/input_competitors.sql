@@ -1,0 +1,4 @@
+select
+    cast(null as varchar) as competitor_id,
+    cast(null as varchar) as competitor_name
+where false
