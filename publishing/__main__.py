@@ -1,0 +1,47 @@
+"""Command line of the published nights: `python -m publishing list|rollback`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from datetime import date
+from pathlib import Path
+
+from publishing import nights
+from publishing.nights import PublishError
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m publishing", description="List published nights, or go back to one."
+    )
+    parser.add_argument(
+        "--published",
+        type=Path,
+        default=Path(os.environ.get("TENURE_HOME", ".")) / "published",
+        help="folder of the nights (default: published/ of the installation)",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("list", help="nights kept, oldest first; * marks the one readers see")
+    back = commands.add_parser("rollback", help="show readers the night before, or the one given")
+    back.add_argument("--to", type=date.fromisoformat, help="date of the night, YYYY-MM-DD")
+    options = parser.parse_args(arguments)
+    published: Path = options.published.absolute()
+    if options.command == "list":
+        shown = nights.current(published)
+        for night in nights.nights(published):
+            print(f"{'*' if night.path == shown else ' '} {night.name}")
+        return 0
+    try:
+        night = nights.roll_back(published, options.to)
+    except PublishError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{published / 'current'} shows {night.name} now.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
