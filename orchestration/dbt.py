@@ -1,0 +1,238 @@
+"""Runs dbt inside the run's own process and reports its results as Dagster events.
+
+In one process because a killed run then leaves no child that holds the warehouse's lock, and
+because importing and parsing once instead of twice saves several seconds a night. Belongs here: the
+runner and the translator. Must not be here: which models exist.
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+from collections.abc import Iterator, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+from dagster_dbt import DagsterDbtTranslator
+from dagster_dbt.asset_utils import (
+    DAGSTER_DBT_EXCLUDE_METADATA_KEY,
+    DAGSTER_DBT_SELECT_METADATA_KEY,
+    get_subset_selection_for_context,
+)
+from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dbt.cli.main import dbtRunner
+from dbt.contracts.graph.manifest import Manifest
+from dbt_common.events.base_types import EventMsg
+from dbt_common.events.functions import msg_to_dict
+from pydantic import PrivateAttr
+
+from orchestration.installation import DBT_PROJECT, Installation
+from publishing.publish import PUBLIC_SCHEMAS, MartContract
+
+MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+
+# Everything that reads stored scores is built after them; everything else before.
+SCORES = "source:scores+"
+
+_Event = dg.Output[Any] | dg.AssetCheckResult | dg.AssetObservation
+
+
+class Translator(DagsterDbtTranslator):
+    """Keys as the catalogue writes them (`renewals/churn_risk`), all models in one group."""
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:
+        """Group of every dbt resource."""
+        return "warehouse"
+
+
+class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """dbt, parsed once per run and invoked in this process."""
+
+    installation: dg.ResourceDependency[Installation]
+
+    _manifest: Manifest | None = PrivateAttr(default=None)
+    _parsed_for: str = PrivateAttr(default="")
+
+    def build(
+        self, context: dg.AssetExecutionContext, as_of: date, manifest: Mapping[str, Any]
+    ) -> Iterator[_Event]:
+        """Build and test the models this step stands for; yields one event per model and test.
+
+        Args:
+            context: the step; its op tags carry the selection, its selected assets the subset.
+            as_of: handed to dbt as the variable of that name.
+            manifest: what the assets were defined from.
+
+        Raises:
+            dagster.Failure: if a model or a test failed, naming each.
+        """
+        selection, _ = get_subset_selection_for_context(
+            context=context,
+            manifest=manifest,
+            select=context.op.tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
+            exclude=context.op.tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
+            selector=None,
+            dagster_dbt_translator=Translator(),
+            current_dbt_indirect_selection_env=None,
+        )
+        self.installation.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        with self.installation.dbt_environment():
+            failures: list[str] = []
+            events: list[_Event] = []
+            # Unit tests prove the code, not the night's data: they run where code changes.
+            command = ["build", *selection, "--exclude-resource-type", "unit_test"]
+            for message in self._invoke(command, as_of, failures):
+                events.extend(
+                    event
+                    for event in message.to_default_asset_events(
+                        manifest=manifest,
+                        dagster_dbt_translator=Translator(),
+                        context=context,
+                        target_path=self.installation.dbt_target,
+                    )
+                    if isinstance(event, (dg.Output, dg.AssetCheckResult, dg.AssetObservation))
+                )
+            yield from _with_row_counts(events, context, self.installation.warehouse)
+        if failures:
+            raise dg.Failure(
+                "dbt stopped the night:\n" + "\n".join(failures),
+                metadata={"failures": dg.MetadataValue.json(failures)},
+                allow_retries=False,
+            )
+
+    def _invoke(
+        self, command: list[str], as_of: date, failures: list[str]
+    ) -> Iterator[DbtCoreCliEventMessage]:
+        messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        flags = [*self._flags(as_of)]
+        manifest = self._parsed(flags)
+
+        def listen(message: EventMsg) -> None:
+            messages.put(msg_to_dict(message))
+
+        def work() -> None:
+            try:
+                result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*command, *flags])
+                failures.extend(_failures(result))
+            finally:
+                messages.put(None)
+
+        worker = threading.Thread(target=work, name="dbt")
+        worker.start()
+        try:
+            while (raw := messages.get()) is not None:
+                yield DbtCoreCliEventMessage(raw_event=raw, event_history_metadata={})
+        finally:
+            worker.join()
+
+    def _parsed(self, flags: list[str]) -> Manifest:
+        wanted = json.dumps(flags)
+        if self._manifest is None or self._parsed_for != wanted:
+            result = dbtRunner().invoke(["parse", *flags])
+            if not isinstance(result.result, Manifest):
+                raise dg.Failure(
+                    f"dbt cannot parse the project: {result.exception}", allow_retries=False
+                )
+            self._manifest, self._parsed_for = result.result, wanted
+        return self._manifest
+
+    def _flags(self, as_of: date) -> list[str]:
+        target = str(self.installation.dbt_target)
+        return [
+            *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+            *("--target-path", target, "--log-path", target),
+            *("--vars", json.dumps({"as_of": as_of.isoformat()})),
+            "--no-use-colors",
+        ]
+
+
+def load_manifest() -> dict[str, Any]:
+    """Return the parsed project, parsing it first when a file is newer than the last parse.
+
+    Raises:
+        RuntimeError: if the project cannot be parsed.
+    """
+    if not MANIFEST.exists() or _newest_change() > MANIFEST.stat().st_mtime:
+        _parse()
+    manifest: dict[str, Any] = json.loads(MANIFEST.read_text())
+    return manifest
+
+
+def mart_contracts(manifest: Mapping[str, Any]) -> list[MartContract]:
+    """Return the contracts of the public marts, as the YAML beside each model declares them."""
+    return [
+        MartContract(
+            schema=node["schema"],
+            name=node["name"],
+            columns={name: column["data_type"] for name, column in node["columns"].items()},
+            description=node["description"],
+            column_descriptions={n: c["description"] for n, c in node["columns"].items()},
+        )
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model"
+        and node["schema"] in PUBLIC_SCHEMAS
+        and node["config"]["contract"]["enforced"]
+    ]
+
+
+def _parse() -> None:
+    with Installation().dbt_environment():
+        result = dbtRunner().invoke(
+            [
+                "parse",
+                *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+                *("--target-path", str(MANIFEST.parent), "--quiet"),
+            ]
+        )
+    if not result.success:
+        raise RuntimeError(f"dbt cannot parse {DBT_PROJECT.name}/: {result.exception}")
+    # dbt leaves the file alone when nothing it knows changed.
+    MANIFEST.touch()
+
+
+def _newest_change() -> float:
+    folders = ("models", "macros", "seeds", "tests")
+    files = [
+        *(DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"),
+        *(file for folder in folders for file in (DBT_PROJECT / folder).rglob("*")),
+    ]
+    return max(file.stat().st_mtime for file in files)
+
+
+def _failures(result: Any) -> list[str]:
+    if result.exception is not None:
+        return [str(result.exception)]
+    if result.success:
+        return []
+    return [
+        f"{r.node.resource_type} {r.node.name} ({r.node.original_file_path}): {r.message}"
+        for r in result.result.results
+        if r.status in {"error", "fail", "runtime error"}
+    ]
+
+
+def _with_row_counts(
+    events: list[_Event], context: dg.AssetExecutionContext, warehouse: Path
+) -> Iterator[_Event]:
+    counts = _row_counts(warehouse)
+    for event in events:
+        if isinstance(event, dg.Output):
+            key = "/".join(context.asset_key_for_output(event.output_name).path)
+            if key in counts:
+                metadata = {**event.metadata, "dagster/row_count": counts[key]}
+                event = dg.Output(event.value, event.output_name, metadata=metadata)
+        yield event
+
+
+def _row_counts(warehouse: Path) -> dict[str, int]:
+    if not warehouse.exists():
+        return {}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = connection.execute(
+            "select schema_name || '/' || table_name, estimated_size from duckdb_tables()"
+        ).fetchall()
+    return dict(rows)
