@@ -1,0 +1,43 @@
+"""Group `warehouse`: the dbt project, in two steps around the scores that it both feeds and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+from dagster_dbt import dbt_assets
+
+from orchestration.dbt import SCORES, Dbt, Translator
+from orchestration.installation import Night
+
+
+def warehouse_assets(manifest: Mapping[str, Any]) -> list[dg.AssetsDefinition]:
+    """Return the two dbt steps: everything that does not read stored scores, and everything that does."""
+    define: Callable[..., Any] = dbt_assets
+
+    @define(
+        manifest=manifest,
+        exclude=SCORES,
+        name="build_warehouse",
+        pool="warehouse",
+        dagster_dbt_translator=Translator(),
+    )
+    def build_warehouse(
+        context: dg.AssetExecutionContext, dbt: Dbt, night: Night
+    ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult | dg.AssetObservation]:
+        yield from dbt.build(context, night.date, manifest)
+
+    @define(
+        manifest=manifest,
+        select=SCORES,
+        name="build_marts_on_scores",
+        pool="warehouse",
+        dagster_dbt_translator=Translator(),
+    )
+    def build_marts_on_scores(
+        context: dg.AssetExecutionContext, dbt: Dbt, night: Night
+    ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult | dg.AssetObservation]:
+        yield from dbt.build(context, night.date, manifest)
+
+    return [build_warehouse, build_marts_on_scores]

@@ -1,0 +1,52 @@
+"""Everything Dagster sees, put together.
+
+Belongs here: assembly. Must not be here: a definition of anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+
+from orchestration.alerts import run_failure_alert
+from orchestration.assets.published import published_asset
+from orchestration.assets.scores import scores_assets
+from orchestration.assets.sources import SOURCES, lake_contract, source_assets
+from orchestration.assets.warehouse import warehouse_assets
+from orchestration.dbt import Dbt, load_manifest, mart_contracts
+from orchestration.installation import Installation, Night
+from orchestration.jobs import backfill_job, nightly_job, nightly_schedule
+
+
+def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
+    """Return fresh definitions.
+
+    Args:
+        overrides: resources by key (`installation`, `night`, `dbt`) in place of the usual ones.
+    """
+    manifest = load_manifest()
+    installation = (overrides or {}).get("installation", Installation())
+    resources = {
+        "installation": installation,
+        "night": Night(),
+        "dbt": Dbt(installation=installation),
+        **(overrides or {}),
+    }
+    return dg.Definitions(
+        assets=[
+            lake_contract,
+            *(source_assets(source) for source in SOURCES),
+            *warehouse_assets(manifest),
+            *scores_assets(),
+            published_asset(mart_contracts(manifest)),
+        ],
+        jobs=[nightly_job(), backfill_job()],
+        schedules=[nightly_schedule()],
+        sensors=[run_failure_alert],
+        resources=resources,
+    )
+
+
+defs = build_definitions()

@@ -1,0 +1,53 @@
+"""The jobs, and when they run.
+
+Belongs here: which assets a job holds, executors, the schedule. Must not be here: assets.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import dagster as dg
+
+from orchestration.assets.scores import BACKFILL
+
+NIGHTLY = "nightly"
+
+
+def nightly_job() -> dg.UnresolvedAssetJobDefinition:
+    """Everything but past months, in one process: starting processes would dominate."""
+    return dg.define_asset_job(
+        NIGHTLY,
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BACKFILL),
+        executor_def=dg.in_process_executor,
+        description="Load, build, score and publish one night; config: resources.night.config.as_of.",
+    )
+
+
+def backfill_job() -> dg.UnresolvedAssetJobDefinition:
+    """Scores of past month-ends, one partition a month."""
+    return dg.define_asset_job(
+        "backfill",
+        selection=dg.AssetSelection.assets(BACKFILL),
+        executor_def=dg.in_process_executor,
+        description="Score past month-ends with models that had not seen beyond them.",
+    )
+
+
+def nightly_schedule() -> dg.ScheduleDefinition:
+    """At 02:00 UTC, for the day before."""
+
+    @dg.schedule(
+        job_name=NIGHTLY,
+        cron_schedule="0 2 * * *",
+        execution_timezone="UTC",
+        name="nightly_at_02_utc",
+        description="Every night at 02:00 UTC, as of the day before.",
+    )
+    def at_two(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+        as_of = (context.scheduled_execution_time - timedelta(days=1)).date().isoformat()
+        return dg.RunRequest(
+            run_key=as_of, run_config={"resources": {"night": {"config": {"as_of": as_of}}}}
+        )
+
+    return at_two
