@@ -1,0 +1,16 @@
+with versions as (
+    {{ newest_known(source('desk', 'story_requests'), key=['story_request_id']) }}
+)
+
+select
+    story_request_id,
+    format,
+    requested_by_id,
+    requested_on,
+    fulfilled_on,
+    account_id,
+    _row as source_row,
+    _source_file as source_file,
+    _version_at as version_at,
+    _was_known as is_known_version
+from versions

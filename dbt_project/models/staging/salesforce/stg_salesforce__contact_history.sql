@@ -1,0 +1,20 @@
+with versions as (
+    {{ newest_known(
+        source('salesforce', 'contact_history'),
+        key=['id'],
+        created='created_date',
+    ) }}
+)
+
+select
+    id as change_id,
+    is_deleted and _was_known as is_deleted,
+    created_date as created_at,
+    system_modstamp as modified_at,
+    contact_id,
+    field,
+    old_value,
+    new_value,
+    _version_at as version_at,
+    _was_known as is_known_version
+from versions
