@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
-from ingestion import lake as lake_module
 from ingestion.billing import stripe
 from ingestion.crm import salesforce
 from ingestion.desk import files as desk_files
-from ingestion.lake import Lake
 from ingestion.quality import gate
-from ingestion.reports import LoadReport
-from ingestion.schemas import landed_tables
 from ingestion.settings import Settings, SettingsError, load_settings
 from ingestion.usage import event_files
 
+from ingestion import lake as lake_module
+from ingestion.lake import Lake
+from ingestion.reports import LoadReport
+from ingestion.schemas import landed_tables
 from orchestration import processes
 from orchestration.installation import Installation, Night
 
@@ -67,7 +67,9 @@ def lake_contract(
     ended = processes.end_dead_runs(context.instance, context.run_id)
     _settings()
     written = lake_module.ensure_anchors(Lake.at(installation.root))
-    return dg.MaterializeResult(metadata={"anchors_written": written, "dead_runs_ended": len(ended)})
+    return dg.MaterializeResult(
+        metadata={"anchors_written": written, "dead_runs_ended": len(ended)}
+    )
 
 
 def source_assets(source: Source) -> dg.AssetsDefinition:
