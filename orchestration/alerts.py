@@ -1,6 +1,7 @@
 """Tells people that a night failed.
 
-Belongs here: the message and its delivery to a webhook. Must not be here: deciding what a failure is.
+Belongs here: the message and its delivery to a webhook. Must not be here: deciding what a failure
+is.
 """
 
 from __future__ import annotations

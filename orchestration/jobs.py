@@ -20,7 +20,7 @@ def nightly_job() -> dg.UnresolvedAssetJobDefinition:
         NIGHTLY,
         selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BACKFILL),
         executor_def=dg.in_process_executor,
-        description="Load, build, score and publish one night; config: resources.night.config.as_of.",
+        description="Load, build, score and publish one night (resources.night.config.as_of).",
     )
 
 

@@ -2,7 +2,8 @@
 
 A run that was killed cannot say so: its record stays `STARTED` and its place in a pool stays
 taken, which would make the next run wait for ever. Belongs here: marking a run with its process,
-and ending the records of runs whose process is gone. Must not be here: cleaning what such runs left in data.
+and ending the records of runs whose process is gone. Must not be here: cleaning what such runs left
+in data.
 """
 
 from __future__ import annotations

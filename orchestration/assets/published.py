@@ -23,8 +23,8 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
         deps=[dg.AssetKey([c.schema, c.name]) for c in contracts],
         pool="warehouse",
         description=(
-            "The public marts as `published/current/tenure.duckdb` and Parquet: built aside, checked, "
-            "then shown by switching one link. The last seven nights are kept."
+            "The public marts as `published/current/tenure.duckdb` and Parquet: built aside, "
+            "checked, then shown by switching one link. The last seven nights are kept."
         ),
     )
     def night_(

@@ -1,7 +1,7 @@
 """Groups `crm`, `billing`, `usage`, `desk`: what each source's tables are, and loading them.
 
-Belongs here: one asset per landed table, one step per source, the expectations as checks. Must not be
-here: how a source is read (`ingestion/`).
+Belongs here: one asset per landed table, one step per source, the expectations as checks. Must not
+be here: how a source is read (`ingestion/`).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Group `warehouse`: the dbt project, in two steps around the scores that it both feeds and reads."""
+"""Group `warehouse`: the dbt project, in two steps around the scores it both feeds and reads."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orchestration.installation import Night
 
 
 def warehouse_assets(manifest: Mapping[str, Any]) -> list[dg.AssetsDefinition]:
-    """Return the two dbt steps: everything that does not read stored scores, and everything that does."""
+    """Return the two dbt steps: what does not read stored scores, and what does."""
     define: Callable[..., Any] = dbt_assets
 
     @define(
