@@ -1,0 +1,300 @@
+"""The feature frame: what a column may be, and when its row may be learnt from.
+
+Belongs here: the columns' contract, the deny-list, leakage checks, the time of label maturity.
+Must not: fitting, splitting, any knowledge of a model.
+
+One row is an account on a day (`account_id`, `observed_on`). A row's label is the outcome of the
+account's next renewal, and it may be used from `matured_on`: the day on which **either** outcome
+would have been final. A renewal signed five months early is known early, a loss only after the
+grace; taking each label when it became known would fill the newest training months with renewals.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from scoring.arrays import Bools, Floats, Ints, as_floats
+from scoring.errors import FrameError, LeakageError
+
+KEYS = ("account_id", "observed_on")
+CONTEXT = (
+    "segment",
+    "attention_band",
+    "arr_usd",
+    "months_to_renewal",
+    "next_due_on",
+    "cycle_number",
+    "tenure_months",
+    "is_open",
+)
+LABELS = ("label_is_lost", "label_known_on", "label_due_on")
+FEATURE_NAME = re.compile(r"^f_(?P<group>[a-z]+)__(?P<name>[a-z0-9_]+)$")
+
+# Written because a customer cancels, or only after: they predict the past.
+DENY_PATTERNS = (
+    r"cancel",
+    r"churn",
+    r"(^|_)(is_|was_)?lost(_|$)",
+    r"loss_reason",
+    r"outcome",
+    r"(^|_)ended(_|$)",
+    r"terminat",
+    r"notice",
+    r"win_?back",
+    r"post_?mortem",
+    r"save_(play|plan|offer)",
+    r"renewed",
+    r"final_invoice",
+    r"label",
+    r"refund_after",
+    r"p_lost",
+    r"risk_band",
+)
+
+
+@dataclass(frozen=True)
+class FeatureSpec:
+    """Which columns are features, and to which group each belongs.
+
+    Attributes:
+        groups: column name to feature group, in the order the models see them.
+        deny: regular expressions; a feature whose name matches one is refused.
+    """
+
+    groups: Mapping[str, str]
+    deny: Sequence[str] = field(default=DENY_PATTERNS)
+
+    def __post_init__(self) -> None:
+        """Refuse an empty or a forbidden feature list."""
+        if not self.groups:
+            raise FrameError("no feature column: expected columns named f_<group>__<name>")
+        refused = [c for c in self.groups if any(re.search(p, c) for p in self.deny)]
+        if refused:
+            raise LeakageError(
+                f"features on the deny-list: {', '.join(refused)}. They are written because of a "
+                "cancellation (or after it); remove them from the feature model."
+            )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Feature columns in model order."""
+        return tuple(self.groups)
+
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """Distinct groups, sorted."""
+        return tuple(sorted(set(self.groups.values())))
+
+    @classmethod
+    def from_columns(
+        cls, columns: Sequence[str], deny: Sequence[str] = DENY_PATTERNS
+    ) -> FeatureSpec:
+        """Every column named ``f_<group>__<name>``, sorted by name.
+
+        Raises:
+            FrameError: a column starts with ``f_`` but does not follow the pattern.
+        """
+        groups: dict[str, str] = {}
+        for column in sorted(c for c in columns if c.startswith("f_")):
+            match = FEATURE_NAME.match(column)
+            if match is None:
+                raise FrameError(f"feature column {column!r} is not named f_<group>__<name>")
+            groups[column] = match.group("group")
+        return cls(groups, deny)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A checked frame, sorted by (observed_on, account_id), as arrays beside its columns.
+
+    Attributes:
+        rows: keys, context and labels, index 0..n-1.
+        x: features, shape (n, p), NaN where unknown.
+        y: label, shape (n,), NaN where the outcome is not final.
+        matured_on: shape (n,), day from which the label may be learnt from; NaT where none.
+        spec: the features of ``x``, in column order.
+    """
+
+    rows: pd.DataFrame
+    x: Floats
+    y: Floats
+    matured_on: pd.Series
+    spec: FeatureSpec
+
+    def __len__(self) -> int:
+        """Rows."""
+        return len(self.rows)
+
+    def take(self, mask: Bools | Ints) -> Prepared:
+        """The rows selected by a mask or by positions, in order."""
+        at = np.flatnonzero(mask) if mask.dtype == np.bool_ else np.asarray(mask)
+        return Prepared(
+            self.rows.iloc[at].reset_index(drop=True),
+            self.x[at],
+            self.y[at],
+            self.matured_on.iloc[at].reset_index(drop=True),
+            self.spec,
+        )
+
+    def matured_by(self, cutoff: dt.date) -> Bools:
+        """Rows whose label was final, whatever it was to be, on ``cutoff``."""
+        known = (self.matured_on <= pd.Timestamp(cutoff)).to_numpy(dtype=np.bool_)
+        return np.asarray(known & ~np.isnan(self.y), dtype=np.bool_)
+
+    def renewal_ids(self) -> pd.Series:
+        """One text per (account, renewal): rows that share an outcome share it."""
+        due = self.rows["label_due_on"].dt.strftime("%Y-%m-%d").fillna("")
+        ids: pd.Series = self.rows["account_id"].astype("str") + "|" + due
+        return ids
+
+    def losses(self) -> int:
+        """Distinct lost renewals among the labelled rows (not rows: a term has twelve)."""
+        return int(self.renewal_ids()[self.y == 1.0].nunique())
+
+
+def prepare(frame: pd.DataFrame, spec: FeatureSpec | None = None, grace_days: int = 60) -> Prepared:
+    """Check a feature frame and order it.
+
+    Args:
+        frame: rows as `int_account_features` publishes them.
+        spec: features to use; default: every ``f_`` column.
+        grace_days: days after the due date in which a late renewal still counts as renewed.
+
+    Raises:
+        FrameError: a column is missing, a key repeats or is null, a label is not 0, 1 or null.
+        LeakageError: a feature is on the deny-list.
+    """
+    missing = [c for c in (*KEYS, *CONTEXT, *LABELS) if c not in frame.columns]
+    if missing:
+        raise FrameError(f"feature frame lacks columns: {', '.join(missing)}")
+    spec = spec or FeatureSpec.from_columns(list(frame.columns))
+    absent = [c for c in spec.columns if c not in frame.columns]
+    if absent:
+        raise FrameError(f"feature frame lacks features: {', '.join(absent)}")
+
+    rows = frame.loc[:, [*KEYS, *CONTEXT, *LABELS]].copy()
+    for column in ("observed_on", "next_due_on", "label_known_on", "label_due_on"):
+        rows[column] = _days(rows[column], column)
+    if rows[list(KEYS)].isna().any().any():
+        raise FrameError("feature frame has rows without account_id or observed_on")
+    rows["account_id"] = rows["account_id"].astype("str")
+    for column in ("arr_usd", "months_to_renewal", "cycle_number", "tenure_months"):
+        rows[column] = pd.to_numeric(rows[column], errors="coerce").astype("float64")
+    rows["segment"] = rows["segment"].astype("object").fillna("unknown").astype("str")
+    rows["is_open"] = rows["is_open"].astype("object").fillna(False).astype("bool")
+
+    order = rows.sort_values(["observed_on", "account_id"], kind="stable").index
+    rows = rows.loc[order].reset_index(drop=True)
+    repeated = rows.duplicated(list(KEYS))
+    if repeated.any():
+        first = rows[repeated].iloc[0]
+        raise FrameError(
+            f"{int(repeated.sum())} repeated keys, first: account {first['account_id']} on "
+            f"{first['observed_on']:%Y-%m-%d}; the feature model must hold one row a key"
+        )
+    x = as_floats(frame.loc[order, list(spec.columns)].astype("float64"))
+    if np.isinf(x).any():
+        bad = [c for j, c in enumerate(spec.columns) if np.isinf(x[:, j]).any()]
+        raise FrameError(f"infinite values in {', '.join(bad)}: a division by zero upstream")
+    y = as_floats(pd.to_numeric(rows["label_is_lost"], errors="coerce").astype("float64"))
+    if not np.isin(y[~np.isnan(y)], (0.0, 1.0)).all():
+        raise FrameError("label_is_lost holds values other than 0, 1 and null")
+    final_on = rows["label_due_on"] + pd.Timedelta(days=grace_days)
+    matured_on = pd.concat([rows["label_known_on"], final_on], axis=1).max(axis=1, skipna=False)
+    return Prepared(rows, x, y, matured_on.rename("matured_on"), spec)
+
+
+def check_leakage(prepared: Prepared, limit: float = 0.95, min_losses: int = 20) -> None:
+    """Refuse a feature that alone separates the outcomes too well to be knowledge of before.
+
+    Both its value and its being missing are tried, on labelled rows.
+
+    Args:
+        prepared: rows to look at; unlabelled ones are ignored.
+        limit: area under the curve (either direction) above which a feature is refused.
+        min_losses: with fewer distinct lost renewals chance alone reaches the limit; no check.
+
+    Raises:
+        LeakageError: names the features and their areas.
+    """
+    labelled = prepared.take(~np.isnan(prepared.y))
+    if labelled.losses() < min_losses:
+        return
+    suspicious: list[str] = []
+    for j, column in enumerate(prepared.spec.columns):
+        values = labelled.x[:, j]
+        known = ~np.isnan(values)
+        best = 0.5
+        if 0 < known.sum() < len(known):
+            best = max(best, _separation(known.astype(np.float64), labelled.y))
+        if known.sum() >= 2:
+            best = max(best, _separation(values[known], labelled.y[known]))
+        if best > limit:
+            suspicious.append(f"{column} (AUC {best:.3f})")
+    if suspicious:
+        raise LeakageError(
+            f"features that separate the outcomes alone: {', '.join(suspicious)}. Look for a "
+            "field written after the decision, or for a missing known_at filter."
+        )
+
+
+def changed_past(before: pd.DataFrame, after: pd.DataFrame, spec: FeatureSpec) -> pd.DataFrame:
+    """Cells of ``before`` whose value differs in ``after``: the past must not move.
+
+    Both are feature frames of the same lake, ``after`` with more events. Labels and context that
+    depend on the later date are not compared, only features.
+
+    Returns:
+        One row a changed cell: account_id, observed_on, feature, before, after (row gone: NaN).
+    """
+    columns = list(spec.columns)
+    left = before.set_index(list(KEYS))[columns].astype("float64").sort_index()
+    right = after.set_index(list(KEYS))[columns].astype("float64").reindex(left.index)
+    differs = (left.ne(right) & ~(left.isna() & right.isna())).to_numpy()
+    at, feature = np.nonzero(differs)
+    keys = left.index.to_frame(index=False).iloc[at].reset_index(drop=True)
+    return keys.assign(
+        feature=[columns[j] for j in feature],
+        before=left.to_numpy()[at, feature],
+        after=right.to_numpy()[at, feature],
+    )
+
+
+def data_hash(prepared: Prepared) -> str:
+    """SHA-256 of keys, features and labels, 64 hexadecimal digits; the order of rows is fixed."""
+    digest = hashlib.sha256()
+    digest.update("\n".join(prepared.spec.columns).encode())
+    digest.update("\n".join(prepared.rows["account_id"]).encode())
+    for column in ("observed_on", "label_due_on"):
+        days = prepared.rows[column].dt.strftime("%Y-%m-%d").fillna("")
+        digest.update("\n".join(days).encode())
+    # One bit pattern for "unknown" and one for zero, whatever engine wrote the frame.
+    digest.update(np.where(np.isnan(prepared.x), np.nan, prepared.x + 0.0).tobytes())
+    digest.update(np.where(np.isnan(prepared.y), np.nan, prepared.y + 0.0).tobytes())
+    return digest.hexdigest()
+
+
+def _separation(values: Floats, y: Floats) -> float:
+    """Area under the curve, folded so that either direction counts."""
+    from scoring.evaluation import auc  # evaluation stands alone; this keeps the modules acyclic
+
+    area = auc(y, values)
+    return 0.5 if np.isnan(area) else max(area, 1.0 - area)
+
+
+def _days(column: pd.Series, name: str) -> pd.Series:
+    """Midnights of a column of dates, whatever the engine delivered them as."""
+    try:
+        days = pd.to_datetime(column, errors="raise")
+    except (ValueError, TypeError) as error:
+        raise FrameError(f"column {name} holds something that is no date") from error
+    if getattr(days.dt, "tz", None) is not None:
+        days = days.dt.tz_convert("UTC").dt.tz_localize(None)
+    return days.astype("datetime64[us]").dt.normalize()

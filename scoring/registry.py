@@ -1,0 +1,332 @@
+"""The model registry: a folder a version, and an append-only table of promotions.
+
+Belongs here: writing, reading and promoting models. Must not: pickles, clocks of its own.
+
+    models/<head>/<model_version>/
+        model.json        recipe and members          features.json    columns and groups
+        ridge.json        native text of the ridge    calibrator.json  line, segment rates
+        trees.txt         LightGBM's text             reference.json   training distributions
+        replicates/       the refits of the interval  metrics.json, manifest.json
+    models/promotions.jsonl
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from scoring.calibration import Platt
+from scoring.cold_start import SegmentRates
+from scoring.config import ColdStart, TrainConfig, TreeParams
+from scoring.drift import Reference
+from scoring.errors import RegistryError
+from scoring.frame import FeatureSpec
+from scoring.members import Member
+from scoring.ridge import RidgeModel
+from scoring.training import Comparison, Model
+from scoring.trees import TreeModel
+
+READERS: Mapping[str, Callable[[str], Member]] = {
+    RidgeModel.kind: RidgeModel.from_text,
+    TreeModel.kind: TreeModel.from_text,
+}
+SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt"}
+PROMOTIONS = "promotions.jsonl"
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """One decision about which version of a head serves.
+
+    Attributes:
+        head: name of the head.
+        model_version: the version decided upon.
+        is_promoted: whether it serves from now on.
+        reason: 'first', 'refresh' (same parameters, newer data), 'better', 'not_better'.
+        decided_at: aware instant, given by the caller.
+        replaced: version that served before; None for the first.
+        comparison: paired log-loss difference and its interval, where one was made.
+    """
+
+    head: str
+    model_version: str
+    is_promoted: bool
+    reason: str
+    decided_at: str
+    replaced: str | None = None
+    comparison: Mapping[str, object] | None = None
+
+
+def save(models_dir: Path, model: Model) -> Path:
+    """Write a version; writing the same version again changes nothing.
+
+    The folder appears complete or not at all.
+
+    Raises:
+        RegistryError: the version exists with other content.
+    """
+    files = _files(model)
+    folder = models_dir / model.head / model.version
+    if folder.exists():
+        _assert_same(folder, files)
+        return folder
+    aside = folder.with_name(f".{model.version}.writing")
+    if aside.exists():
+        shutil.rmtree(aside)
+    for name, text in files.items():
+        path = aside / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    aside.replace(folder)
+    return folder
+
+
+def load(models_dir: Path, head: str, version: str) -> Model:
+    """Read a version back; it scores as the one that was saved, to the last bit.
+
+    Raises:
+        RegistryError: it is not there, or a file is missing or unreadable.
+    """
+    folder = models_dir / head / version
+    if not folder.is_dir():
+        raise RegistryError(f"no model {head}/{version} in the registry {models_dir}")
+    try:
+        return _read(folder, head, version)
+    except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
+        raise RegistryError(
+            f"model {head}/{version} is incomplete or damaged ({type(error).__name__}); "
+            "restore the folder or promote another version"
+        ) from error
+
+
+def versions(models_dir: Path, head: str) -> list[str]:
+    """Stored versions of a head, by training cutoff, then name."""
+    folder = models_dir / head
+    if not folder.is_dir():
+        return []
+    found = []
+    for manifest in sorted(folder.glob("[!.]*/manifest.json")):
+        record = json.loads(manifest.read_text(encoding="utf-8"))
+        found.append((str(record["training_cutoff_on"]), manifest.parent.name))
+    return [name for _, name in sorted(found)]
+
+
+def promotions(models_dir: Path, head: str | None = None) -> list[Promotion]:
+    """All decisions, oldest first; a half-written last line (a crash) is not a decision."""
+    path = models_dir / PROMOTIONS
+    if not path.exists():
+        return []
+    decisions = []
+    for line in path.read_text(encoding="utf-8").split("\n")[:-1]:
+        decision = Promotion(**json.loads(line)) if line.strip() else None
+        if decision is not None and head in (None, decision.head):
+            decisions.append(decision)
+    return decisions
+
+
+def serving(models_dir: Path, head: str) -> str | None:
+    """The version that serves: the last one promoted; None before the first."""
+    promoted = [d for d in promotions(models_dir, head) if d.is_promoted]
+    return promoted[-1].model_version if promoted else None
+
+
+def consider(
+    models_dir: Path,
+    model: Model,
+    decided_at: dt.datetime,
+    comparison: Comparison | None = None,
+) -> Promotion:
+    """Decide whether a saved model serves from now on, and append the decision.
+
+    The first model serves. One with the champion's parameters, features and head is a refresh and
+    serves (it is the same procedure, knowing more). Any other is a challenger: it serves only if
+    its paired, account-clustered log-loss difference lies below zero, interval included.
+
+    Args:
+        models_dir: the registry.
+        model: saved before.
+        decided_at: aware instant.
+        comparison: of the champion's and the challenger's procedures; needed for a challenger.
+
+    Raises:
+        RegistryError: the model is not saved, or a challenger comes without comparison.
+    """
+    if not (models_dir / model.head / model.version).is_dir():
+        raise RegistryError(f"save model {model.head}/{model.version} before deciding about it")
+    champion = serving(models_dir, model.head)
+    if champion == model.version:
+        return next(
+            d
+            for d in reversed(promotions(models_dir, model.head))
+            if d.is_promoted and d.model_version == model.version
+        )
+    if champion is None:
+        is_promoted, reason = True, "first"
+    elif _is_same_procedure(models_dir, model, champion):
+        is_promoted, reason = True, "refresh"
+    elif comparison is None:
+        raise RegistryError(
+            f"model {model.head}/{model.version} differs from the champion in parameters or "
+            "features: compare the two before deciding"
+        )
+    else:
+        is_promoted = comparison.is_better
+        reason = "better" if is_promoted else "not_better"
+    decision = Promotion(
+        model.head,
+        model.version,
+        is_promoted,
+        reason,
+        decided_at.astimezone(dt.UTC).isoformat(),
+        champion,
+        None
+        if comparison is None
+        else {
+            **asdict(comparison.difference),
+            "rows": comparison.rows,
+            "accounts": comparison.accounts,
+        },
+    )
+    _append_line(models_dir / PROMOTIONS, json.dumps(asdict(decision), sort_keys=True))
+    return decision
+
+
+def _files(model: Model) -> dict[str, str]:
+    """Every file of a version by its relative name."""
+    texts: dict[str, str] = {}
+    members = []
+    for member in model.members:
+        name = f"{member.kind}.{SUFFIX[member.kind]}"
+        texts[name] = member.to_text()
+        members.append({"kind": member.kind, "file": name})
+    replicates = []
+    for k, group in enumerate(model.replicates):
+        entry = []
+        for member in group:
+            name = f"replicates/{k}.{member.kind}.{SUFFIX[member.kind]}"
+            texts[name] = member.to_text()
+            entry.append({"kind": member.kind, "file": name})
+        replicates.append(entry)
+    texts["model.json"] = _json(
+        {
+            "recipe": model.recipe,
+            "members": members,
+            "replicates": replicates,
+            "replicate_scale": model.replicate_scale,
+        }
+    )
+    texts["features.json"] = _json(
+        {"groups": dict(model.spec.groups), "deny": list(model.spec.deny)}
+    )
+    texts["calibrator.json"] = _json(
+        {
+            "platt": asdict(model.calibrator),
+            "segment_rates": {
+                "overall": list(model.rates.overall),
+                "segments": {k: list(v) for k, v in model.rates.segments.items()},
+            },
+        }
+    )
+    texts["reference.json"] = model.reference.to_text() + "\n"
+    texts["metrics.json"] = _json(model.metrics)
+    texts["manifest.json"] = _json(model.manifest)
+    return texts
+
+
+def _read(folder: Path, head: str, version: str) -> Model:
+    """The model of a complete folder."""
+
+    def text(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    def member(entry: Mapping[str, str]) -> Member:
+        return READERS[entry["kind"]](text(entry["file"]))
+
+    model = json.loads(text("model.json"))
+    features = json.loads(text("features.json"))
+    calibrator = json.loads(text("calibrator.json"))
+    manifest = json.loads(text("manifest.json"))
+    platt = calibrator["platt"]
+    (aa, ab), (ba, bb) = platt["covariance"]
+    rates = calibrator["segment_rates"]
+    return Model(
+        head=head,
+        version=version,
+        recipe=model["recipe"],
+        spec=FeatureSpec(features["groups"], tuple(features["deny"])),
+        cutoff=dt.date.fromisoformat(manifest["training_cutoff_on"]),
+        members=tuple(member(m) for m in model["members"]),
+        calibrator=Platt(
+            platt["intercept"], platt["slope"], ((aa, ab), (ba, bb)), platt["is_fitted"]
+        ),
+        replicates=tuple(tuple(member(m) for m in group) for group in model["replicates"]),
+        replicate_scale=model["replicate_scale"],
+        rates=SegmentRates(
+            (rates["overall"][0], rates["overall"][1]),
+            {k: (v[0], v[1]) for k, v in rates["segments"].items()},
+        ),
+        reference=Reference.from_text(text("reference.json")),
+        metrics=json.loads(text("metrics.json")),
+        manifest=manifest,
+        config=config_of(manifest["parameters"]),
+    )
+
+
+def config_of(record: Mapping[str, object]) -> TrainConfig:
+    """The configuration that `TrainConfig.as_record` described."""
+    values = dict(record)
+    trees, tiny, cold = values.pop("trees"), values.pop("tiny_trees"), values.pop("cold_start")
+    if not (isinstance(trees, Mapping) and isinstance(tiny, Mapping) and isinstance(cold, Mapping)):
+        raise RegistryError("the manifest's parameters lack trees, tiny_trees or cold_start")
+    return TrainConfig(
+        trees=TreeParams(**trees),
+        tiny_trees=TreeParams(**tiny),
+        cold_start=ColdStart(**cold),
+        **values,  # type: ignore[arg-type]  # written by as_record from the same dataclass
+    )
+
+
+def _is_same_procedure(models_dir: Path, model: Model, champion: str) -> bool:
+    """Whether only the data differ."""
+    path = models_dir / model.head / champion / "manifest.json"
+    if not path.exists():
+        return False
+    was = json.loads(path.read_text(encoding="utf-8"))
+    now = json.loads(_json(model.manifest))
+    return all(was.get(k) == now.get(k) for k in ("head", "parameters", "features"))
+
+
+def _assert_same(folder: Path, files: Mapping[str, str]) -> None:
+    """A version is its content: the same name with other bytes is a fault, never an update."""
+    for name, expected in files.items():
+        path = folder / name
+        if not path.exists() or path.read_text(encoding="utf-8") != expected:
+            raise RegistryError(
+                f"model version {folder.name} exists with another {name}; the folder was edited, "
+                "or equal inputs did not give equal bytes"
+            )
+
+
+def _append_line(path: Path, line: str) -> None:
+    """Append one line durably; a torn line before it is closed first, so it stays no decision."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torn = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+    if torn:
+        whole = path.read_bytes()
+        aside = path.with_suffix(".writing")
+        aside.write_bytes(whole[: whole.rfind(b"\n") + 1])
+        aside.replace(path)
+    with path.open("a", encoding="utf-8", newline="\n") as stream:
+        stream.write(line + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _json(record: object) -> str:
+    """Sorted, indented JSON with a final newline."""
+    return json.dumps(record, indent=1, sort_keys=True, default=str) + "\n"

@@ -1,0 +1,470 @@
+"""From a feature frame to a served model.
+
+Belongs here: the order of work - check, choose rows, walk the rolling origins, choose the recipe,
+calibrate, fit, replicate, describe. Must not: files, clocks, algorithms themselves.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import hashlib
+import json
+import platform
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import scipy
+import sklearn
+
+from scoring import cold_start, drift, evaluation
+from scoring.arrays import Bools, Floats, logit, sigmoid
+from scoring.calibration import IDENTITY, Platt, fit_platt
+from scoring.cold_start import SEGMENT_RATE, SegmentRates
+from scoring.config import TrainConfig
+from scoring.errors import ScoringError
+from scoring.frame import FeatureSpec, Prepared, check_leakage, data_hash, prepare
+from scoring.heads import Head, head_named
+from scoring.members import Member, mean_logit
+from scoring.ridge import fit_ridge
+from scoring.splits import Fold, rolling_origin
+from scoring.trees import fit_trees
+
+LEAD_BUCKETS = ((0, 60), (60, 120), (120, 240), (240, 10_000))
+"""Days to the renewal by which out-of-time quality is reported."""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as it is served and stored.
+
+    Attributes:
+        head: name of the head.
+        version: content-derived: equal data and parameters have equal versions.
+        recipe: 'segment_rate', 'ridge', 'trees' or 'blend'.
+        spec: features in model order.
+        cutoff: last day of label knowledge.
+        members: fitted models whose mean logit is the raw logit; empty for 'segment_rate'.
+        calibrator: the line on the raw logit.
+        replicates: the members refitted without (or with only) one group of accounts each.
+        replicate_scale: factor on the squared deviations of the replicates that makes a variance.
+        rates: segment rates, served when no member is.
+        reference: distribution of the training features, for drift.
+        metrics: out-of-time quality, JSON-ready.
+        manifest: what the model was made of, JSON-ready.
+        config: parameters.
+    """
+
+    head: str
+    version: str
+    recipe: str
+    spec: FeatureSpec
+    cutoff: dt.date
+    members: tuple[Member, ...]
+    calibrator: Platt
+    replicates: tuple[tuple[Member, ...], ...]
+    replicate_scale: float
+    rates: SegmentRates
+    reference: drift.Reference
+    metrics: Mapping[str, object]
+    manifest: Mapping[str, object]
+    config: TrainConfig
+
+    @property
+    def serves(self) -> str:
+        """'model', or 'segment_rate' where the history is insufficient."""
+        return SEGMENT_RATE if self.recipe == SEGMENT_RATE else "model"
+
+
+@dataclass(frozen=True)
+class OutOfTime:
+    """Predictions that no training row of their own time or later has touched.
+
+    Attributes:
+        positions: rows of the prepared frame, shape (m,).
+        origins: the fold's origin of each.
+        raw: raw logits by recipe, each shape (m,).
+    """
+
+    positions: np.ndarray[tuple[int], np.dtype[np.int64]]
+    origins: Sequence[dt.date]
+    raw: Mapping[str, Floats]
+
+
+def train(
+    frame: pd.DataFrame | Prepared,
+    head: str | Head,
+    as_of: dt.date,
+    config: TrainConfig | None = None,
+    spec: FeatureSpec | None = None,
+) -> Model:
+    """Fit, validate and calibrate a head on what was known on ``as_of``.
+
+    Args:
+        frame: feature frame; rows observed later, or whose label matured later, teach nothing.
+        head: which question.
+        as_of: training cutoff.
+        config: parameters.
+        spec: features; default every ``f_`` column.
+
+    Returns:
+        A model. With too few losses, or without skill out of time, it serves segment rates.
+
+    Raises:
+        FrameError, LeakageError: the frame may not be learnt from.
+    """
+    config = config or TrainConfig()
+    head = head if isinstance(head, Head) else head_named(head)
+    prepared = frame if isinstance(frame, Prepared) else prepare(frame, spec, config.grace_days)
+    # Rows observed after the cutoff must not even shape a median or a hash.
+    prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
+    eligible = head.teaches(prepared)
+    training = prepared.take(prepared.matured_by(as_of) & eligible)
+    check_leakage(training, config.leak_limit)
+
+    losses = training.losses()
+    renewals = int(training.renewal_ids().nunique())
+    possible = _possible(training, cold_start.recipes(losses, config.cold_start))
+    out_of_time = walk(prepared, as_of, possible, config, eligible)
+    recipe = choose(prepared, out_of_time, possible)
+    calibrator, note = _calibrate(prepared, out_of_time, recipe, config)
+    if recipe != SEGMENT_RATE and calibrator.slope < config.min_slope:
+        recipe, calibrator, note = SEGMENT_RATE, IDENTITY, "no skill out of time"
+
+    members = fit_recipe(recipe, training.x, training.y, prepared.spec, config)
+    replicates, scale = _replicates(recipe, training, config)
+    record: dict[str, object] = {
+        "head": head.name,
+        "question": head.question,
+        "training_cutoff_on": as_of.isoformat(),
+        "data_sha256": data_hash(training),
+        "rows": len(training),
+        "accounts": int(training.rows["account_id"].nunique()),
+        "renewals": renewals,
+        "losses": losses,
+        "recipe": recipe,
+        "calibration": note,
+        "seed": config.seed,
+        "parameters": config.as_record(),
+        "features": list(prepared.spec.columns),
+        "libraries": _libraries(),
+    }
+    version = version_of(record)
+    return Model(
+        head=head.name,
+        version=version,
+        recipe=recipe,
+        spec=prepared.spec,
+        cutoff=as_of,
+        members=members,
+        calibrator=calibrator,
+        replicates=replicates,
+        replicate_scale=scale,
+        rates=cold_start.segment_rates(training, config.cold_start),
+        reference=drift.reference(training),
+        metrics=_metrics(prepared, out_of_time, recipe, config),
+        manifest={"model_version": version, **record},
+        config=config,
+    )
+
+
+def walk(
+    prepared: Prepared,
+    as_of: dt.date,
+    recipes: Sequence[str],
+    config: TrainConfig,
+    eligible: Bools | None = None,
+) -> OutOfTime:
+    """Out-of-time raw logits of every recipe at every rolling origin."""
+    if tuple(recipes) == (SEGMENT_RATE,):
+        return OutOfTime(np.zeros(0, dtype=np.int64), [], {})
+    folds: list[Fold] = rolling_origin(
+        prepared,
+        as_of,
+        count=config.origins,
+        step_months=config.step_months,
+        min_losses=config.fold_losses,
+        eligible=eligible,
+    )
+    raw: dict[str, list[Floats]] = {r: [] for r in recipes}
+    for fold in folds:
+        x, y = prepared.x[fold.train], prepared.y[fold.train]
+        for recipe in recipes:
+            members = fit_recipe(recipe, x, y, prepared.spec, config)
+            raw[recipe].append(mean_logit(members, prepared.x[fold.test]))
+    if not folds:
+        return OutOfTime(np.zeros(0, dtype=np.int64), [], {})
+    return OutOfTime(
+        np.concatenate([f.test for f in folds]),
+        [f.origin for f in folds for _ in f.test],
+        {r: np.concatenate(parts) for r, parts in raw.items()},
+    )
+
+
+def choose(prepared: Prepared, out_of_time: OutOfTime, recipes: Sequence[str]) -> str:
+    """The recipe of lowest out-of-time log loss; the first of ``recipes`` where none was walked.
+
+    Each candidate is scored on all folds together, uncalibrated: calibration comes after.
+    """
+    if len(recipes) == 1 or len(out_of_time.positions) == 0:
+        return recipes[0]
+    y = prepared.y[out_of_time.positions]
+    # Rounded, so that a last bit cannot choose; ties go to the simpler, earlier name.
+    loss = {r: round(evaluation.log_loss(y, sigmoid(out_of_time.raw[r])), 9) for r in recipes}
+    return min(recipes, key=lambda r: (loss[r], recipes.index(r)))
+
+
+def fit_recipe(
+    recipe: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig
+) -> tuple[Member, ...]:
+    """The members of one recipe, fitted; none for the segment's rate."""
+    columns = spec.columns
+    if recipe == SEGMENT_RATE:
+        return ()
+    if recipe == cold_start.RIDGE:
+        return (fit_ridge(x, y, columns, config.ridge_c),)
+    if recipe == cold_start.TREES:
+        return (fit_trees(x, y, columns, config.trees, seed=config.seed, threads=config.threads),)
+    if recipe == cold_start.BLEND:
+        return (
+            fit_ridge(x, y, columns, config.ridge_c),
+            fit_trees(x, y, columns, config.tiny_trees, seed=config.seed, threads=config.threads),
+        )
+    raise ScoringError(f"no recipe {recipe!r}")
+
+
+def version_of(record: Mapping[str, object]) -> str:
+    """Sixteen hexadecimal digits of the record's SHA-256: no clock, no counter."""
+    text = json.dumps(record, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _possible(training: Prepared, recipes: tuple[str, ...]) -> tuple[str, ...]:
+    """Nothing can be learnt where every renewal ended alike."""
+    return recipes if len(np.unique(training.y)) == 2 else (SEGMENT_RATE,)
+
+
+def _calibrate(
+    prepared: Prepared, out_of_time: OutOfTime, recipe: str, config: TrainConfig
+) -> tuple[Platt, str]:
+    """The line on out-of-time logits; only its intercept where few losses were walked."""
+    if recipe == SEGMENT_RATE:
+        return IDENTITY, "none: segment rates"
+    if len(out_of_time.positions) == 0:
+        return IDENTITY, "identity: no origin had enough losses"
+    part = prepared.take(out_of_time.positions)
+    raw = out_of_time.raw[recipe]
+    accounts = part.rows["account_id"]
+    if part.losses() < config.cold_start.min_losses:
+        # Two parameters from a handful of losses would trade a known bias for noise.
+        return fit_platt(raw, part.y, accounts, fixed_slope=1.0), "intercept only: few losses"
+    return fit_platt(raw, part.y, accounts), "platt on rolling-origin logits"
+
+
+def _replicates(
+    recipe: str, training: Prepared, config: TrainConfig
+) -> tuple[tuple[tuple[Member, ...], ...], float]:
+    """Refits on groups of accounts, and the scale that turns their spread into a variance.
+
+    Delete-a-group jackknife, (G-1)/G times the sum of squared deviations; on large frames random
+    groups, 1/(G(G-1)) times it (Wolter, Introduction to Variance Estimation, 2007, ch. 2 and 4).
+    Groups are whole accounts, drawn by a hash of the account.
+    """
+    groups = config.replicates
+    if recipe == SEGMENT_RATE or groups < 2:
+        return (), 0.0
+    group = np.array(
+        [zlib.crc32(f"{config.seed}|{a}".encode()) % groups for a in training.rows["account_id"]]
+    )
+    is_large = len(training) > config.replicate_rows
+    fitted: list[tuple[Member, ...]] = []
+    for g in range(groups):
+        mask = group == g if is_large else group != g
+        x, y = training.x[mask], training.y[mask]
+        if len(np.unique(y)) < 2:
+            continue
+        fitted.append(fit_recipe(recipe, x, y, training.spec, config))
+    n = len(fitted)
+    if n < 2:
+        return (), 0.0
+    return tuple(fitted), 1.0 / (n * (n - 1.0)) if is_large else (n - 1.0) / n
+
+
+def _metrics(
+    prepared: Prepared, out_of_time: OutOfTime, recipe: str, config: TrainConfig
+) -> dict[str, object]:
+    """Quality on rolling-origin rows: raw by recipe; calibrated as it would have been then."""
+    if len(out_of_time.positions) == 0 or recipe == SEGMENT_RATE:
+        return {
+            "recipe": recipe,
+            "out_of_time_rows": len(out_of_time.positions),
+            "candidates": _candidates(prepared, out_of_time),
+        }
+    part = prepared.take(out_of_time.positions)
+    raw = out_of_time.raw[recipe]
+    accounts = part.rows["account_id"]
+    forward = _forward_calibrated(part, raw, list(out_of_time.origins), config)
+    judged = ~np.isnan(forward)
+    y, p = part.y[judged], forward[judged]
+    metrics: dict[str, object] = {
+        "recipe": recipe,
+        "out_of_time_rows": len(raw),
+        "candidates": _candidates(prepared, out_of_time),
+        "origins": [o.isoformat() for o in sorted(set(out_of_time.origins))],
+    }
+    if judged.any():
+        metrics["calibrated"] = evaluation.summary(y, p)
+        clusters = accounts[judged].reset_index(drop=True)
+        metrics["auc_interval"] = evaluation.as_record(_auc_interval(y, p, clusters, config.seed))
+        metrics["leads"] = _by_lead(part.take(judged), p)
+    return metrics
+
+
+def _candidates(prepared: Prepared, out_of_time: OutOfTime) -> dict[str, dict[str, float]]:
+    """Raw out-of-time quality of every recipe that was walked."""
+    y = prepared.y[out_of_time.positions]
+    return {r: evaluation.summary(y, sigmoid(z)) for r, z in sorted(out_of_time.raw.items())}
+
+
+def _forward_calibrated(
+    part: Prepared, raw: Floats, origins: list[dt.date], config: TrainConfig
+) -> Floats:
+    """Probabilities calibrated as a clerk could have: by rows that had matured by the origin.
+
+    The first origin has nothing before it and stays NaN (not judged).
+    """
+    at = np.array(origins, dtype="datetime64[D]")
+    p = np.full(len(raw), np.nan)
+    for origin in sorted(set(origins)):
+        past = part.matured_by(origin) & (at < np.datetime64(origin))
+        if len(np.unique(part.y[past])) < 2:
+            continue
+        few = part.take(past).losses() < config.cold_start.min_losses
+        line = fit_platt(raw[past], part.y[past], fixed_slope=1.0 if few else None)
+        here = at == np.datetime64(origin)
+        p[here] = sigmoid(line.logit(raw[here]))
+    return p
+
+
+def _auc_interval(y: Floats, p: Floats, clusters: pd.Series, seed: int) -> evaluation.Interval:
+    """Area under the curve with an interval over accounts, not rows."""
+
+    def area(weights: Floats) -> float:
+        counts = weights.astype(np.int64)
+        return evaluation.auc(np.repeat(y, counts), np.repeat(p, counts))
+
+    return evaluation.clustered_bootstrap(area, clusters, draws=100, seed=seed)
+
+
+def _by_lead(part: Prepared, p: Floats) -> list[dict[str, object]]:
+    """Quality by days to the renewal: a score that only works the month before is no warning."""
+    lead = (part.rows["label_due_on"] - part.rows["observed_on"]).dt.days.to_numpy()
+    rows: list[dict[str, object]] = []
+    for low, high in LEAD_BUCKETS:
+        mask = (lead >= low) & (lead < high)
+        if mask.any():
+            rows.append(
+                {"days_from": low, "days_to": high, **evaluation.summary(part.y[mask], p[mask])}
+            )
+    return rows
+
+
+def _libraries() -> dict[str, str]:
+    """Versions that a bit of the model could depend on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pandas": pd.__version__,
+        "scipy": scipy.__version__,
+        "scikit-learn": sklearn.__version__,
+        "lightgbm": lightgbm.__version__,
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A challenger's recipe against the champion's, on the same out-of-time rows.
+
+    Attributes:
+        difference: challenger's log loss minus champion's, with a clustered interval.
+        rows: rows compared.
+        accounts: clusters among them.
+    """
+
+    difference: evaluation.Interval
+    rows: int
+    accounts: int
+    champion_parameters: Mapping[str, object] = field(default_factory=dict)
+    challenger_parameters: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def is_better(self) -> bool:
+        """Whether the whole interval lies below zero."""
+        return bool(self.difference.high < 0.0)
+
+
+def compare(
+    frame: pd.DataFrame,
+    head: str | Head,
+    as_of: dt.date,
+    champion: TrainConfig,
+    challenger: TrainConfig,
+    champion_spec: FeatureSpec | None = None,
+    challenger_spec: FeatureSpec | None = None,
+) -> Comparison:
+    """Walk both through the same rolling origins and pair their log losses by row.
+
+    Both are calibrated forward, so a challenger cannot win by calibration it could not have had.
+
+    Raises:
+        ScoringError: no row could be judged for both.
+    """
+    head = head if isinstance(head, Head) else head_named(head)
+    judged: list[pd.DataFrame] = []
+    for config, spec in ((champion, champion_spec), (challenger, challenger_spec)):
+        prepared = prepare(frame, spec, config.grace_days)
+        eligible = head.teaches(prepared)
+        training = prepared.take(prepared.matured_by(as_of) & eligible)
+        possible = _possible(training, cold_start.recipes(training.losses(), config.cold_start))
+        # Same origins for both: a pair needs the same row at the same state of knowledge.
+        shared = dataclasses.replace(
+            config, origins=champion.origins, step_months=champion.step_months
+        )
+        out_of_time = walk(prepared, as_of, possible, shared, eligible)
+        recipe = choose(prepared, out_of_time, possible)
+        part = prepared.take(out_of_time.positions)
+        if recipe == SEGMENT_RATE or len(part) == 0:
+            p = np.full(len(part), np.nan)
+        else:
+            origins = list(out_of_time.origins)
+            p = _forward_calibrated(part, out_of_time.raw[recipe], origins, config)
+        keys = part.rows[["account_id", "observed_on"]]
+        judged.append(keys.assign(y=part.y, p=p))
+    both = judged[0].merge(judged[1], on=["account_id", "observed_on"], suffixes=("", "_new"))
+    both = both.dropna(subset=["p", "p_new"]).reset_index(drop=True)
+    if both.empty:
+        raise ScoringError("no out-of-time row was scored by both champion and challenger")
+    difference = evaluation.paired_log_loss(
+        both["y"].to_numpy(),
+        both["p"].to_numpy(),
+        both["p_new"].to_numpy(),
+        both["account_id"],
+        seed=champion.seed,
+    )
+    return Comparison(
+        difference,
+        len(both),
+        int(both["account_id"].nunique()),
+        champion.as_record(),
+        challenger.as_record(),
+    )
+
+
+def base_logit(model: Model) -> float:
+    """Log odds of the company-wide rate, the reference line of segment rates."""
+    a, b = model.rates.overall
+    return float(logit(np.array([a / (a + b)]))[0])

@@ -1,0 +1,91 @@
+"""Gradient-boosted trees, small and bit-stable.
+
+Belongs here: LightGBM's parameters, fit, text form and its own exact Shapley contributions.
+Must not: choosing rows; calibration.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import lightgbm as lgb
+import numpy as np
+
+from scoring.arrays import Floats
+from scoring.config import TreeParams
+from scoring.errors import FrameError
+
+
+@dataclass(frozen=True)
+class TreeModel:
+    """A booster and the text it was read from."""
+
+    kind: ClassVar[str] = "trees"
+    text: str
+    booster: Any = field(compare=False, repr=False)
+
+    def explain(self, x: Floats) -> tuple[Floats, float]:
+        """Tree-SHAP contributions (Lundberg et al. 2020), shape (n, p), and the expected value."""
+        if len(x) == 0:
+            return np.zeros_like(x), 0.0
+        parts = np.asarray(self.booster.predict(x, pred_contrib=True), dtype=np.float64)
+        return parts[:, :-1], float(parts[0, -1])
+
+    def raw_logit(self, x: Floats) -> Floats:
+        """Raw logits, shape (n,)."""
+        if len(x) == 0:
+            return np.zeros(0)
+        return np.asarray(self.booster.predict(x, raw_score=True), dtype=np.float64)
+
+    def to_text(self) -> str:
+        """LightGBM's own text model."""
+        return self.text
+
+    @classmethod
+    def from_text(cls, text: str) -> TreeModel:
+        """The model written by `to_text`."""
+        return cls(text, lgb.Booster(model_str=text))
+
+
+def fit_trees(
+    x: Floats,
+    y: Floats,
+    features: tuple[str, ...],
+    params: TreeParams,
+    *,
+    seed: int = 7,
+    threads: int = 1,
+) -> TreeModel:
+    """Fit a binary booster; equal inputs give an equal text.
+
+    Args:
+        x: features, shape (n, p), NaN where unknown (LightGBM sends them down their own branch).
+        y: outcomes 0/1, shape (n,).
+        features: names of the columns of ``x``.
+        params: size of the trees and of their number.
+        seed: of LightGBM's few draws (bins of large frames).
+        threads: one keeps the order of additions, and so the last bit.
+
+    Raises:
+        FrameError: one outcome only.
+    """
+    if len(np.unique(y)) < 2:
+        raise FrameError("trees need both outcomes among their training rows")
+    settings: dict[str, Any] = {
+        "objective": "binary",
+        "learning_rate": params.learning_rate,
+        "max_depth": params.depth,
+        "num_leaves": params.leaves,
+        "lambda_l2": params.l2,
+        "min_data_in_leaf": params.min_rows(len(y)),
+        "seed": seed,
+        "num_threads": threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    data = lgb.Dataset(x, y, feature_name=list(features), free_raw_data=True)
+    booster = lgb.train(settings, data, num_boost_round=params.rounds)
+    # Predict with the model as read back: what is stored is what is served.
+    return TreeModel.from_text(str(booster.model_to_string()))
