@@ -4,8 +4,6 @@ Belongs here: the message and its delivery to a webhook. Must not be here: decid
 is.
 """
 
-from __future__ import annotations
-
 import os
 
 import dagster as dg

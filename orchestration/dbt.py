@@ -5,8 +5,6 @@ because importing and parsing once instead of twice saves several seconds a nigh
 runner and the translator. Must not be here: which models exist.
 """
 
-from __future__ import annotations
-
 import json
 import queue
 import threading

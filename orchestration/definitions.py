@@ -3,8 +3,6 @@
 Belongs here: assembly. Must not be here: a definition of anything.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 Belongs here: the two resources every asset takes. Must not be here: what is done with the paths.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

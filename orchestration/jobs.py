@@ -3,8 +3,6 @@
 Belongs here: which assets a job holds, executors, the schedule. Must not be here: assets.
 """
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 import dagster as dg

@@ -1,7 +1,5 @@
 """Group `published`: what readers see."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

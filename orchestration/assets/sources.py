@@ -4,8 +4,6 @@ Belongs here: one asset per landed table, one step per source, the expectations 
 be here: how a source is read (`ingestion/`).
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any

@@ -1,7 +1,5 @@
 """Group `warehouse`: the dbt project, in two steps around the scores it both feeds and reads."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
