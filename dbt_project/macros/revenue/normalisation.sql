@@ -1,0 +1,43 @@
+{#
+    Charter: how a price becomes money a month. One rule for every model that needs it.
+
+    Money of a month = unit price x quantity / interval months x (1 - discount), weekly x 52/12, daily x 365/12.
+    The divisions are written as one integer quotient (numerator over denominator in cents), because a twelfth of
+    a price falls on half a cent once in twelve and a rounded factor would move it to the wrong side.
+#}
+
+{# Intervals a year: what a price is multiplied by before the division through twelve months. #}
+{% macro intervals_per_year(interval) -%}
+    case {{ interval }}
+        when 'day' then 365
+        when 'week' then 52
+        when 'month' then 12
+        when 'year' then 1
+    end
+{%- endmacro %}
+
+{#
+    Money of a month in major units, rounded half up to the cent.
+    amount: decimal money of one interval (price x quantity); factor: share kept after percentage discounts (0-1,
+    decimal with six digits); off: decimal money taken off one interval beside the percentage.
+#}
+{% macro monthly_amount(amount, interval, interval_count, factor='1', off='0') -%}
+    cast(
+        round(
+            (
+                cast({{ amount }} * 100 as double) * round(cast({{ factor }} as double) * 1000000)
+                - cast({{ off }} * 100 as double) * 1000000
+            ) * ({{ intervals_per_year(interval) }})
+            / (12000000.0 * {{ interval_count }})
+        ) / 100
+        as decimal(18, 2)
+    )
+{%- endmacro %}
+
+{# Money in US dollars: exact decimals on both sides, rounded half up to the cent. #}
+{% macro in_usd(amount, usd_per_unit) -%}
+    cast(
+        round(cast({{ amount }} as decimal(18, 2)) * cast({{ usd_per_unit }} as decimal(18, 8)), 2)
+        as decimal(18, 2)
+    )
+{%- endmacro %}

@@ -1,0 +1,187 @@
+{% set endless = "cast('9999-01-01 00:00:00+00:00' as timestamp with time zone)" %}
+with
+
+versions as (
+    select
+        subscription_id,
+        billing_customer_id,
+        valid_from,
+        coalesce(valid_to, {{ endless }}) as valid_to,
+        status,
+        currency,
+        started_at,
+        cancel_requested_at,
+        ended_at,
+        is_involuntary,
+        row_number() over (
+            partition by subscription_id
+            order by valid_from desc
+        ) as newest_rank
+    from {{ ref('input_subscription_versions') }}
+),
+
+-- The newest version has the last word on when service ended: a back-dated cancellation reaches into states
+-- that were believed to be active, a withdrawn one reaches nowhere.
+service_ends as (
+    select
+        subscription_id,
+        is_involuntary,
+        least(
+            coalesce(ended_at, {{ endless }}),
+            {%- if policy_is('churn_date', 'cancellation_request') %}
+            -- Revenue is held to end on the day the customer said so, though it is served to the period's end.
+            coalesce(cancel_requested_at, {{ endless }})
+            {%- else %}
+            {{ endless }}
+            {%- endif %}
+        ) as ended_at
+    from versions
+    where newest_rank = 1
+),
+
+served as (
+    select
+        versions.subscription_id,
+        versions.billing_customer_id,
+        versions.currency,
+        versions.started_at,
+        versions.status,
+        versions.valid_from,
+        least(versions.valid_to, service_ends.ended_at) as valid_to,
+        service_ends.ended_at,
+        service_ends.is_involuntary
+    from versions
+    inner join service_ends on versions.subscription_id = service_ends.subscription_id
+    -- Never in force: a first payment that failed or expired, and what came after the end.
+    where versions.status not in ('incomplete', 'incomplete_expired', 'canceled')
+),
+
+changes as (
+    select
+        *,
+        case
+            when
+                lag(status) over (partition by subscription_id order by valid_from) = status
+                and lag(valid_to) over (partition by subscription_id order by valid_from) = valid_from
+                then 0
+            else 1
+        end as is_change
+    from served
+    where valid_from < valid_to
+),
+
+numbered as (
+    select
+        *,
+        sum(is_change) over (
+            partition by subscription_id
+            order by valid_from
+            rows between unbounded preceding and current row
+        ) as phase_number
+    from changes
+),
+
+phases as (
+    select
+        subscription_id,
+        phase_number,
+        billing_customer_id,
+        currency,
+        started_at,
+        ended_at,
+        is_involuntary,
+        status,
+        min(valid_from) as valid_from,
+        max(valid_to) as valid_to
+    from numbered
+    group by
+        subscription_id, phase_number, billing_customer_id, currency, started_at, ended_at,
+        is_involuntary, status
+),
+
+limits as (
+    select
+        *,
+        {{ dbt.dateadd('day', 90, 'valid_from') }} as pause_lapses_at,
+        {%- if policy_is('past_due', 'thirty_days') %}
+        -- A debt older than thirty days is no revenue, although the vendor still says past due.
+        case
+            when status = 'past_due'
+                then least(valid_to, {{ dbt.dateadd('day', 30, 'valid_from') }})
+            else valid_to
+        end as paid_to
+        {%- else %}
+        valid_to as paid_to
+        {%- endif %}
+    from phases
+),
+
+judged as (
+    select
+        *,
+        -- A pause is waited for; one that lasts, or ends in a cancellation, was a departure at its start.
+        status = 'paused'
+        and (
+            valid_to = ended_at
+            or least(valid_to, {{ as_of_end() }}) > pause_lapses_at
+        ) as is_lapsed_pause
+    from limits
+),
+
+split as (
+    select
+        subscription_id,
+        phase_number,
+        billing_customer_id,
+        currency,
+        started_at,
+        ended_at,
+        is_involuntary,
+        status,
+        is_lapsed_pause,
+        valid_from,
+        paid_to as valid_to,
+        true as is_within_terms
+    from judged
+    union all
+    select
+        subscription_id,
+        phase_number,
+        billing_customer_id,
+        currency,
+        started_at,
+        ended_at,
+        is_involuntary,
+        status,
+        is_lapsed_pause,
+        paid_to as valid_from,
+        valid_to,
+        false as is_within_terms
+    from judged
+    where paid_to < valid_to
+)
+
+select
+    subscription_id,
+    billing_customer_id,
+    valid_from,
+    case when valid_to < {{ endless }} then valid_to end as valid_to,
+    started_at,
+    case when ended_at < {{ endless }} then ended_at end as ended_at,
+    status,
+    currency,
+    case
+        when status = 'active' then true
+        when status = 'past_due' then is_within_terms
+        {%- if policy_is('paused', 'counts') %}
+        when status = 'paused' then true
+        {%- endif %}
+        else false
+    end as is_paying,
+    {% if policy_is('paused', 'pause_movement') -%}
+    status = 'paused' and not is_lapsed_pause
+    {%- else -%}
+    false
+    {%- endif %} as is_paused,
+    is_involuntary
+from split
