@@ -22,6 +22,7 @@ from dagster_dbt.asset_utils import (
     get_subset_selection_for_context,
 )
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
 from dbt_common.events.base_types import EventMsg
@@ -117,6 +118,8 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
                 result = dbtRunner(manifest=manifest, callbacks=[listen]).invoke([*command, *flags])
                 failures.extend(_failures(result))
             finally:
+                # dbt keeps the file open for its process; this process has other readers of it.
+                DuckDBConnectionManager.close_all_connections()
                 messages.put(None)
 
         worker = threading.Thread(target=work, name="dbt")

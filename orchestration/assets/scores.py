@@ -1,0 +1,175 @@
+"""Group `scores`: models trained once a month, scores appended every night, past months backfilled.
+
+Belongs here: reading features out of the warehouse, handing them to `scoring/`, reporting. Must not be
+here: how a model is fitted or a score explained.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+
+import scoring
+from orchestration.installation import Installation, Night
+from scoring import history, registry
+
+FEATURES = dg.AssetKey(["intermediate", "int_account_features"])
+RISK_BANDS = dg.AssetKey(["seeds", "risk_bands"])
+MODELS = dg.AssetKey(["scores", "models"])
+HISTORY = dg.AssetKey(["scores", "churn_score_history"])
+BACKFILL = dg.AssetKey(["scores", "churn_score_backfill"])
+
+# The first month-end worth scoring afterwards; earlier ones have nothing to learn from.
+FIRST_BACKFILL_MONTH = "2012-01-01"
+
+
+def scores_assets() -> list[dg.AssetsDefinition]:
+    """Return the steps of the group."""
+    return [models, churn_score_history, churn_score_backfill]
+
+
+def training_cutoff(as_of: date) -> date:
+    """Return the last month-end up to `as_of`: models are trained once a month."""
+    following = as_of + timedelta(days=1)
+    return as_of if following.day == 1 else as_of.replace(day=1) - timedelta(days=1)
+
+
+@dg.asset(
+    key=MODELS,
+    group_name="scores",
+    kinds={"scikitlearn", "lightgbm"},
+    deps=[FEATURES],
+    pool="warehouse",
+    description="One model per head and month, as text in the registry; trained at month-ends only.",
+)
+def models(
+    context: dg.AssetExecutionContext, installation: Installation, night: Night
+) -> dg.MaterializeResult[Any]:
+    """Train this month's models unless they are there."""
+    cutoff = training_cutoff(night.date)
+    with _warehouse(installation) as connection:
+        frame = _features(connection)
+    metadata: dict[str, Any] = {"training_cutoff": cutoff.isoformat()}
+    for head in scoring.HEADS:
+        model, is_new = _model_of(installation.models, frame, head, cutoff)
+        context.log.info(
+            f"{head}: model {model.version} ({model.recipe}), "
+            f"{'trained now' if is_new else 'trained before'}, outcomes up to {cutoff}"
+        )
+        metadata[head] = dg.MetadataValue.json({"version": model.version, "recipe": model.recipe})
+    return dg.MaterializeResult(metadata=metadata)
+
+
+@dg.asset(
+    key=HISTORY,
+    group_name="scores",
+    kinds={"parquet"},
+    deps=[MODELS, FEATURES, RISK_BANDS],
+    pool="warehouse",
+    description=(
+        "Every score ever given, append-only: one row per open account, head and date, with band, "
+        "reasons and contributions that sum to the logit. A second run adds nothing."
+    ),
+)
+def churn_score_history(
+    context: dg.AssetExecutionContext, installation: Installation, night: Night
+) -> dg.MaterializeResult[Any]:
+    """Score every open account as of the night."""
+    cutoff = training_cutoff(night.date)
+    with _warehouse(installation) as connection:
+        frame = _features(connection)
+        bands = connection.execute("select * from seeds.risk_bands").df()
+    scored, appended = _score(
+        context, installation, frame, bands, night.date, cutoff, is_backfill=False
+    )
+    return dg.MaterializeResult(
+        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
+    )
+
+
+@dg.asset(
+    key=BACKFILL,
+    group_name="scores",
+    kinds={"parquet"},
+    deps=[FEATURES, RISK_BANDS],
+    pool="warehouse",
+    partitions_def=dg.MonthlyPartitionsDefinition(start_date=FIRST_BACKFILL_MONTH),
+    description=(
+        "Scores of a past month-end, by a model that had not seen beyond the month before; marked as "
+        "backfill and never added to a count of live scores."
+    ),
+)
+def churn_score_backfill(
+    context: dg.AssetExecutionContext, installation: Installation
+) -> dg.MaterializeResult[Any]:
+    """Score the last day of the partition's month."""
+    following = context.partition_time_window.end.date()
+    month_end = following - timedelta(days=1)
+    cutoff = training_cutoff(month_end - timedelta(days=1))
+    with _warehouse(installation) as connection:
+        frame = _features(connection)
+        bands = connection.execute("select * from seeds.risk_bands").df()
+    scored, appended = _score(
+        context, installation, frame, bands, month_end, cutoff, is_backfill=True
+    )
+    return dg.MaterializeResult(
+        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
+    )
+
+
+def _score(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    frame: pd.DataFrame,
+    bands: pd.DataFrame,
+    as_of: date,
+    cutoff: date,
+    *,
+    is_backfill: bool,
+) -> tuple[int, int]:
+    scored = appended = 0
+    for head in scoring.HEADS:
+        model, _ = _model_of(installation.models, frame, head, cutoff)
+        rows = scoring.score(
+            model,
+            frame,
+            as_of,
+            bands=bands,
+            scored_at=datetime.now(UTC),
+            run_id=context.run_id,
+            is_backfill=is_backfill,
+        )
+        scored += len(rows)
+        appended += history.append(installation.lake, rows)
+    context.log.info(f"{scored:,} scores as of {as_of}, {appended:,} of them new")
+    return scored, appended
+
+
+def _model_of(
+    models_dir: Path, frame: pd.DataFrame, head: str, cutoff: date
+) -> tuple[scoring.Model, bool]:
+    version = registry.version_at(models_dir, head, cutoff)
+    if version is not None:
+        return registry.load(models_dir, head, version), False
+    model = scoring.train(frame, head, cutoff)
+    registry.save(models_dir, model)
+    registry.consider(models_dir, model, datetime.now(UTC))
+    return model, True
+
+
+def _features(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    return connection.execute(
+        "select * from intermediate.int_account_features order by account_id, observed_on"
+    ).df()
+
+
+@contextmanager
+def _warehouse(installation: Installation) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str(installation.warehouse), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        yield connection
