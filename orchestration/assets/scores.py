@@ -1,7 +1,7 @@
 """Group `scores`: models trained once a month, scores appended every night, past months backfilled.
 
-Belongs here: reading features out of the warehouse, handing them to `scoring/`, reporting. Must not be
-here: how a model is fitted or a score explained.
+Belongs here: reading features out of the warehouse, handing them to `scoring/`, reporting. Must not
+be here: how a model is fitted or a score explained.
 """
 
 from collections.abc import Iterator
@@ -45,7 +45,7 @@ def training_cutoff(as_of: date) -> date:
     kinds={"scikitlearn", "lightgbm"},
     deps=[FEATURES],
     pool="warehouse",
-    description="One model per head and month, as text in the registry; trained at month-ends only.",
+    description="One model per head and month, as text in the registry.",
 )
 def models(
     context: dg.AssetExecutionContext, installation: Installation, night: Night
@@ -100,8 +100,8 @@ def churn_score_history(
     pool="warehouse",
     partitions_def=dg.MonthlyPartitionsDefinition(start_date=FIRST_BACKFILL_MONTH),
     description=(
-        "Scores of a past month-end, by a model that had not seen beyond the month before; marked as "
-        "backfill and never added to a count of live scores."
+        "Scores of a past month-end, by a model that had not seen beyond the month before; marked "
+        "as backfill and never added to a count of live scores."
     ),
 )
 def churn_score_backfill(

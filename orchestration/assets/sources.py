@@ -111,6 +111,8 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
             as_of=night.date,
             progress=context.log.info,
         )
+        for line in (report.summary(), *report.notes):
+            context.log.info(line)
         quality = gate.check_load(lake, source.name, report.load_ids)
         for spec in specs:
             name = spec.key.path[-1]
@@ -119,6 +121,7 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
                 metadata=_metadata(report, name),
                 check_results=[_check(quality, name)],
             )
+        _check_other_folders(lake, report)
 
     return load
 
