@@ -86,8 +86,57 @@ class Cache(Generic[T]):
             return self._values[key]
 
 
-def plain(values: Any) -> list[Any]:
-    """A column as Python values in which every kind of missing is None."""
-    series = values if isinstance(values, pd.Series) else pd.Series(values)
-    return [None if missing else value for value, missing in zip(
-        series.tolist(), series.isna().tolist(), strict=True)]
+class Columns:
+    """Columns of a frame as plain values, taken row by row where they are needed.
+
+    Instants become whole seconds since 1970, every kind of missing becomes None.
+    """
+
+    _NOTHING = np.iinfo(np.int64).min // 1_000_000
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self.names = [str(name) for name in frame.columns]
+        self._arrays: dict[str, npt.NDArray[Any]] = {}
+        self._instants: set[str] = set()
+        for name in self.names:
+            series = frame[name]
+            if series.dtype.kind == "M":
+                self._arrays[name] = microseconds(series) // 1_000_000
+                self._instants.add(name)
+            elif series.dtype == bool or series.dtype == np.int64:
+                self._arrays[name] = series.to_numpy()
+            else:
+                plain = series.astype(object)
+                self._arrays[name] = plain.where(series.notna(), None).to_numpy(dtype=object)
+
+    def array(self, name: str) -> npt.NDArray[Any]:
+        """A whole column; missing instants are a large negative number."""
+        return self._arrays[name]
+
+    def rows(self, positions: Positions) -> list[dict[str, Any]]:
+        """Rows as dictionaries."""
+        taken = []
+        for name in self.names:
+            values = self._arrays[name][positions].tolist()
+            if name in self._instants:
+                values = [None if value <= self._NOTHING + 1 else value for value in values]
+            taken.append(values)
+        return [dict(zip(self.names, row, strict=True)) for row in zip(*taken, strict=True)]
+
+
+class Groups:
+    """Rows of a frame by the value of one column, in the frame's order."""
+
+    def __init__(self, frame: pd.DataFrame, column: str) -> None:
+        codes, uniques = pd.factorize(frame[column])
+        self._order = np.argsort(codes, kind="stable").astype(np.int64)
+        bounds = np.searchsorted(codes[self._order], np.arange(len(uniques) + 1))
+        self._bounds = bounds.astype(np.int64)
+        self._codes = {str(value): code for code, value in enumerate(uniques)}
+
+    def of(self, value: str) -> Positions:
+        """Positions of the rows with that value."""
+        code = self._codes.get(value)
+        if code is None:
+            return np.empty(0, dtype=np.int64)
+        return self._order[self._bounds[code] : self._bounds[code + 1]]
