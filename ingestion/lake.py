@@ -7,6 +7,7 @@ Must not be here: how any vendor is read, or any rewriting of finished loads.
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ ANCHOR = "_anchor.parquet"
 ANCHOR_DAY = "1970-01-01"
 LOADS = "_dlt_loads"
 FINISHED = 0
+_FILE_NAME = re.compile(r"(\d+\.\d+)[.-]")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Lake:
     @classmethod
     def at(cls, home: Path) -> Lake:
         """The lake of an installation whose state lives under `home`."""
-        return cls(home / "lake", home / ".dlt")
+        return cls(home / "lake", home / ".dlt-work")
 
     def source(self, source: str) -> Path:
         """Folder of a source."""
@@ -151,13 +153,8 @@ def write_parquet(rows: pa.Table, path: Path) -> None:
 
 def load_id_of(file: Path) -> str:
     """Load id in a file's name: `<load_id>.<part>.parquet` (dlt) or `<load_id>-<n>.parquet`."""
-    stem = file.name
-    for separator in ("-", "."):
-        head, found, _ = stem.partition(separator)
-        if found and separator == "-":
-            return head
-    parts = stem.split(".")
-    return ".".join(parts[:2]) if len(parts) > 2 and parts[1].isdigit() else parts[0]
+    found = _FILE_NAME.match(file.name)
+    return found.group(1) if found else ""
 
 
 def new_load_id(lake: Lake, source: str) -> str:
@@ -193,6 +190,10 @@ def clean_unfinished(lake: Lake, source: str) -> int:
     """
     finished = lake.finished_loads(source)
     removed = 0
+    for record in (lake.source(source) / LOADS).glob("*.jsonl"):
+        if not _is_whole(record):
+            record.unlink()
+            removed += 1
     for table in lake.source(source).glob("*"):
         if not table.is_dir() or table.name.startswith("_dlt"):
             continue
@@ -204,6 +205,15 @@ def clean_unfinished(lake: Lake, source: str) -> int:
                 file.unlink()
                 removed += 1
     return removed
+
+
+def _is_whole(record: Path) -> bool:
+    try:
+        return all(orjson.loads(line) for line in record.read_bytes().splitlines()) and (
+            record.stat().st_size > 0
+        )
+    except orjson.JSONDecodeError:
+        return False
 
 
 def _list(files: Iterable[str]) -> str:

@@ -24,6 +24,7 @@ KNOWN_AT = C("known_at", AT, "When the row could first be known; if empty, its o
 ORIGIN = (
     C("_row", N, "Row number in the file, the header being row 1; null for custom objects."),
     C("_source_file", T, "File or custom object the row came from."),
+    C("_deleted", B, "Whether this version says that the row was removed.", required=True),
 )
 
 

@@ -1,7 +1,7 @@
 """Stripe's landed tables. Amounts are integer minor units of their currency, ids are text.
 
-Belongs here: declarations only. Must not be here: conversion to major units (staging does it, because
-it knows which currencies have no minor unit).
+Belongs here: declarations only. Must not be here: conversion to major units (staging does it,
+because it knows which currencies have no minor unit).
 """
 
 from __future__ import annotations

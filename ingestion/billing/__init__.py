@@ -1,0 +1,1 @@
+"""Connectors to billing systems: one module a vendor."""

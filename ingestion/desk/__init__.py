@@ -1,0 +1,1 @@
+"""Connectors to the success desk: what customer-success teams keep in files."""

@@ -1,0 +1,1 @@
+"""Connectors to product usage: raw events and monthly aggregates."""
