@@ -54,8 +54,9 @@ where _recency = 1
 {%- endmacro %}
 
 {# All versions of a key known as of the as-of date, one row per key and instant; where none was known,
-   the earliest one. #}
-{% macro known_versions(relation, key, created=none) -%}
+   the earliest one. last_wins: what decides between two versions that the vendor dates to the same
+   second, since its clock has no finer grain. #}
+{% macro known_versions(relation, key, created=none, last_wins=[]) -%}
 select *
 from (
     select
@@ -64,7 +65,7 @@ from (
         min(landed._version_at) over (partition by {{ key | join(', ') }}) as _first_version_at,
         row_number() over (
             partition by {{ key | join(', ') }}, landed._version_at
-            order by landed._dlt_load_id desc
+            order by {{ (['landed._dlt_load_id desc'] + last_wins) | join(', ') }}
         ) as _recency
     from ({{ of_finished_loads(relation) }}) as landed
     {%- if created %}

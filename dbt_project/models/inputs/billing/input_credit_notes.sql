@@ -1,9 +1,10 @@
 select
-    cast(null as varchar) as credit_note_id,
-    cast(null as varchar) as invoice_id,
-    cast(null as varchar) as billing_customer_id,
-    cast(null as decimal(18,2)) as amount,
-    cast(null as varchar) as currency,
-    cast(null as varchar) as reason,
-    cast(null as timestamptz) as issued_at
-where false
+    credit_note_id,
+    invoice_id,
+    customer_id as billing_customer_id,
+    {{ major_units('amount', 'currency') }} as amount,
+    upper(currency) as currency,
+    reason,
+    created_at as issued_at
+from {{ ref('stg_stripe__credit_notes') }}
+where status <> 'void' or not is_known_version

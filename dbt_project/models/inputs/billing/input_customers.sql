@@ -1,8 +1,41 @@
+with customers as (
+    select * from {{ ref('stg_stripe__customers') }}
+),
+
+-- Salesforce ids have a short form of 15 characters; its case says all that the long form does.
+accounts as (
+    select
+        account_id,
+        substr(account_id, 1, 15) as short_account_id,
+        stripe_customer_id,
+        row_number() over (
+            partition by stripe_customer_id order by is_deleted, created_at, account_id
+        ) as claim_number
+    from {{ ref('stg_salesforce__account') }}
+),
+
+named as (
+    select
+        customers.customer_id,
+        accounts.account_id
+    from customers
+    inner join accounts
+        on
+            substr({{ json_text('customers.metadata', 'crm_account_id') }}, 1, 15)
+            = accounts.short_account_id
+)
+
+-- What billing itself says goes before what the CRM says about billing.
 select
-    cast(null as varchar) as billing_customer_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as currency,
-    cast(null as boolean) as is_delinquent,
-    cast(null as boolean) as is_deleted,
-    cast(null as timestamptz) as created_at
-where false
+    customers.customer_id as billing_customer_id,
+    coalesce(named.account_id, accounts.account_id) as account_id,
+    upper(customers.currency) as currency,
+    coalesce(customers.is_delinquent, false) as is_delinquent,
+    coalesce(customers.is_deleted, false) as is_deleted,
+    coalesce(customers.created_at, customers.version_at) as created_at
+from customers
+left join named on customers.customer_id = named.customer_id
+left join accounts
+    on
+        customers.customer_id = accounts.stripe_customer_id
+        and accounts.claim_number = 1

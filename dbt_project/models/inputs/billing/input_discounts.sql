@@ -1,13 +1,24 @@
 select
-    cast(null as varchar) as discount_id,
-    cast(null as varchar) as coupon_id,
-    cast(null as varchar) as billing_customer_id,
-    cast(null as varchar) as subscription_id,
-    cast(null as varchar) as subscription_item_id,
-    cast(null as double) as percent_off,
-    cast(null as decimal(18,2)) as amount_off,
-    cast(null as varchar) as currency,
-    cast(null as varchar) as duration,
-    cast(null as timestamptz) as starts_at,
-    cast(null as timestamptz) as ends_at
-where false
+    discounts.discount_id,
+    discounts.coupon_id,
+    coalesce(discounts.customer_id, subscriptions.customer_id) as billing_customer_id,
+    discounts.subscription_id,
+    discounts.subscription_item_id,
+    cast(discounts.percent_off as double) as percent_off,
+    {{ major_units('discounts.amount_off', 'discounts.currency') }} as amount_off,
+    upper(discounts.currency) as currency,
+    discounts.duration,
+    discounts.starts_at,
+    -- The end of a repeating discount is set when it is granted; any other end is news of its day.
+    case
+        when discounts.duration = 'repeating' or discounts.ends_at < {{ as_of_end() }}
+            then discounts.ends_at
+    end as ends_at
+from {{ ref('stg_stripe__discounts') }} as discounts
+left join (
+    select distinct
+        subscription_id,
+        customer_id
+    from {{ ref('stg_stripe__subscriptions') }}
+) as subscriptions on discounts.subscription_id = subscriptions.subscription_id
+where discounts.starts_at < {{ as_of_end() }}

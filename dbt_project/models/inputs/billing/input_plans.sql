@@ -1,6 +1,6 @@
 select
-    cast(null as varchar) as plan_id,
-    cast(null as varchar) as plan_name,
-    cast(null as varchar) as plan_family,
-    cast(null as timestamptz) as created_at
-where false
+    product_id as plan_id,
+    product_name as plan_name,
+    coalesce({{ json_text('metadata', 'plan_family') }}, lower(product_name)) as plan_family,
+    coalesce(created_at, version_at) as created_at
+from {{ ref('stg_stripe__products') }}

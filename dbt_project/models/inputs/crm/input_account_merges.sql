@@ -1,6 +1,9 @@
+-- A merge shows as the loser's master record; the version that first names it dates the merge.
 select
-    cast(null as varchar) as losing_account_id,
-    cast(null as varchar) as surviving_account_id,
-    cast(null as timestamptz) as merged_at,
-    cast(null as timestamptz) as known_at
-where false
+    account_id as losing_account_id,
+    merged_into_account_id as surviving_account_id,
+    min(version_at) as merged_at,
+    min(version_at) as known_at
+from {{ ref('stg_salesforce__account_versions') }}
+where merged_into_account_id is not null and is_known_version
+group by account_id, merged_into_account_id

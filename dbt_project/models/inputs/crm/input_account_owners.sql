@@ -1,7 +1,70 @@
+-- The history writes a change of a lookup twice, by name and by id; only ids name an employee.
+with changes as (
+    select
+        account_id,
+        created_at as changed_at,
+        old_value as owner_before,
+        new_value as owner_after,
+        row_number() over (partition by account_id order by created_at, change_id) as change_number
+    from {{ ref('stg_salesforce__account_history') }}
+    where
+        field in ('Owner', 'OwnerId')
+        and new_value like '005%'
+),
+
+-- Before the first change ever the account had that change's old owner.
+first_owners as (
+    select
+        accounts.account_id,
+        coalesce(changes.owner_before, accounts.owner_id) as employee_id,
+        accounts.created_at as owned_at
+    from {{ ref('stg_salesforce__account') }} as accounts
+    left join changes
+        on accounts.account_id = changes.account_id and changes.change_number = 1
+),
+
+starts as (
+    select
+        account_id,
+        employee_id,
+        owned_at
+    from first_owners
+    where employee_id is not null
+    union all
+    select
+        account_id,
+        owner_after as employee_id,
+        changed_at as owned_at
+    from changes
+    where changed_at < {{ as_of_end() }}
+),
+
+-- The owner at the end of a day owns the day.
+last_of_day as (
+    select
+        account_id,
+        employee_id,
+        owned_at,
+        {{ utc_date('owned_at') }} as owned_from,
+        row_number() over (
+            partition by account_id, {{ utc_date('owned_at') }} order by owned_at desc
+        ) as rank_in_day
+    from starts
+),
+
+with_previous as (
+    select
+        *,
+        lag(employee_id) over (partition by account_id order by owned_from) as previous_employee_id
+    from last_of_day
+    where rank_in_day = 1
+)
+
 select
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as employee_id,
-    cast(null as date) as owned_from,
-    cast(null as date) as owned_to,
-    cast(null as timestamptz) as known_at
-where false
+    account_id,
+    employee_id,
+    owned_from,
+    lead(owned_from) over (partition by account_id order by owned_from) as owned_to,
+    owned_at as known_at
+from with_previous
+where previous_employee_id is null or previous_employee_id <> employee_id

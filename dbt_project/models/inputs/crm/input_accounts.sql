@@ -1,18 +1,53 @@
+with accounts as (
+    select * from {{ ref('stg_salesforce__account') }}
+),
+
+owners as (
+    select
+        account_id,
+        employee_id
+    from {{ ref('input_account_owners') }}
+    where owned_to is null
+),
+
+-- A customer may have been billed under several customer objects; the first one stands for it.
+billing_customers as (
+    select
+        customers.account_id,
+        customers.billing_customer_id,
+        {{ json_text('landed.metadata', 'workspace_id') }} as workspace_id,
+        row_number() over (
+            partition by customers.account_id
+            order by customers.created_at, customers.billing_customer_id
+        ) as customer_number
+    from {{ ref('input_customers') }} as customers
+    inner join {{ ref('stg_stripe__customers') }} as landed
+        on customers.billing_customer_id = landed.customer_id
+    where customers.account_id is not null
+)
+
 select
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as name,
-    cast(null as varchar) as segment,
-    cast(null as varchar) as region,
-    cast(null as varchar) as country,
-    cast(null as varchar) as industry,
-    cast(null as bigint) as employee_count,
-    cast(null as varchar) as acquisition_origin,
-    cast(null as varchar) as owner_id,
-    cast(null as varchar) as parent_account_id,
-    cast(null as varchar) as displaced_competitor_id,
-    cast(null as varchar) as billing_customer_id,
-    cast(null as varchar) as workspace_id,
-    cast(null as boolean) as is_test,
-    cast(null as boolean) as is_deleted,
-    cast(null as timestamptz) as created_at
-where false
+    accounts.account_id,
+    accounts.name,
+    accounts.segment,
+    accounts.region,
+    accounts.billing_country as country,
+    accounts.industry,
+    cast(accounts.number_of_employees as bigint) as employee_count,
+    accounts.acquisition_origin,
+    coalesce(owners.employee_id, accounts.owner_id) as owner_id,
+    accounts.parent_id as parent_account_id,
+    accounts.displaced_competitor as displaced_competitor_id,
+    coalesce(
+        nullif(accounts.stripe_customer_id, ''), billing_customers.billing_customer_id
+    ) as billing_customer_id,
+    coalesce(nullif(accounts.workspace_id, ''), billing_customers.workspace_id) as workspace_id,
+    coalesce(accounts.is_test, false) as is_test,
+    coalesce(accounts.is_deleted, false) as is_deleted,
+    accounts.created_at
+from accounts
+left join owners on accounts.account_id = owners.account_id
+left join billing_customers
+    on
+        accounts.account_id = billing_customers.account_id
+        and billing_customers.customer_number = 1

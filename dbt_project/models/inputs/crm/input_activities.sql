@@ -1,12 +1,74 @@
+with tasks as (
+    select
+        task_id as activity_id,
+        account_id,
+        what_id,
+        owner_id as employee_id,
+        lower(coalesce(nullif(task_type, ''), task_subtype)) as vendor_type,
+        'other' as default_type,
+        coalesce(completed_at, {{ day_start('activity_on') }}, created_at) as event_at,
+        created_at,
+        cast(null as bigint) as duration_minutes,
+        is_two_way,
+        acknowledged_on
+    from {{ ref('stg_salesforce__task') }}
+    -- An open task is a plan, not something that took place.
+    where not is_deleted and (completed_at is not null or lower(status) = 'completed')
+),
+
+events as (
+    select
+        event_id as activity_id,
+        account_id,
+        what_id,
+        owner_id as employee_id,
+        lower(event_type) as vendor_type,
+        'meeting' as default_type,
+        starts_at as event_at,
+        created_at,
+        cast(duration_in_minutes as bigint) as duration_minutes,
+        is_two_way,
+        acknowledged_on
+    from {{ ref('stg_salesforce__event') }}
+    where not is_deleted
+),
+
+activities as (
+    select * from tasks
+    union all
+    select * from events
+),
+
+deals as (
+    select
+        opportunity_id,
+        account_id
+    from {{ ref('stg_salesforce__opportunity') }}
+)
+
 select
-    cast(null as varchar) as activity_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as opportunity_id,
-    cast(null as varchar) as employee_id,
-    cast(null as varchar) as activity_type,
-    cast(null as timestamptz) as event_at,
-    cast(null as timestamptz) as known_at,
-    cast(null as bigint) as duration_minutes,
-    cast(null as boolean) as is_two_way,
-    cast(null as date) as acknowledged_on
-where false
+    activities.activity_id,
+    coalesce(
+        activities.account_id,
+        deals.account_id,
+        case when activities.what_id like '001%' then activities.what_id end
+    ) as account_id,
+    case when activities.what_id like '006%' then activities.what_id end as opportunity_id,
+    activities.employee_id,
+    case
+        when activities.vendor_type in (
+            'email', 'call', 'meeting', 'visit', 'qbr', 'training', 'value report', 'social',
+            'conference', 'other'
+        ) then replace(activities.vendor_type, ' ', '_')
+        when activities.vendor_type = 'listemail' then 'email'
+        when activities.vendor_type is null then activities.default_type
+        else 'other'
+    end as activity_type,
+    activities.event_at,
+    greatest(activities.event_at, activities.created_at) as known_at,
+    activities.duration_minutes,
+    activities.is_two_way,
+    {{ come_by('activities.acknowledged_on') }} as acknowledged_on
+from activities
+left join deals on activities.what_id = deals.opportunity_id
+where activities.event_at < {{ as_of_end() }}

@@ -1,8 +1,28 @@
+with members as (
+    select
+        campaign_id,
+        coalesce(contact_id, lead_id) as contact_id,
+        status,
+        coalesce(has_responded, false) as has_responded,
+        first_responded_on,
+        created_at,
+        row_number() over (
+            partition by campaign_id, coalesce(contact_id, lead_id)
+            order by coalesce(has_responded, false) desc, created_at, campaign_member_id
+        ) as member_number
+    from {{ ref('stg_salesforce__campaign_member') }}
+    where not is_deleted and coalesce(contact_id, lead_id) is not null and campaign_id is not null
+)
+
 select
-    cast(null as varchar) as campaign_id,
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as status,
-    cast(null as boolean) as has_responded,
-    cast(null as timestamptz) as responded_at,
-    cast(null as timestamptz) as known_at
-where false
+    campaign_id,
+    contact_id,
+    status,
+    has_responded
+    and coalesce(first_responded_on <= {{ as_of_date() }}, true) as has_responded,
+    case
+        when first_responded_on <= {{ as_of_date() }} then {{ day_start('first_responded_on') }}
+    end as responded_at,
+    created_at as known_at
+from members
+where member_number = 1

@@ -1,9 +1,10 @@
 select
-    cast(null as varchar) as campaign_id,
-    cast(null as varchar) as name,
-    cast(null as varchar) as campaign_type,
-    cast(null as varchar) as audience,
-    cast(null as date) as started_on,
-    cast(null as date) as ended_on,
-    cast(null as decimal(18,2)) as actual_cost_usd
-where false
+    campaign_id,
+    name,
+    campaign_type,
+    lower(audience) as audience,
+    started_on,
+    ended_on,
+    cast(actual_cost as decimal(18, 2)) as actual_cost_usd
+from {{ ref('stg_salesforce__campaign') }}
+where not is_deleted

@@ -1,15 +1,18 @@
 select
-    cast(null as varchar) as case_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as case_type,
-    cast(null as varchar) as priority,
-    cast(null as varchar) as status,
-    cast(null as timestamptz) as opened_at,
-    cast(null as timestamptz) as first_response_at,
-    cast(null as timestamptz) as closed_at,
-    cast(null as double) as csat_score,
-    cast(null as bigint) as handoffs,
-    cast(null as boolean) as is_bug_confirmed,
-    cast(null as timestamptz) as known_at
-where false
+    case_id,
+    account_id,
+    contact_id,
+    replace(lower(case_type), ' ', '_') as case_type,
+    lower(priority) as priority,
+    case
+        when is_known_version or closed_at is null or closed_at < {{ as_of_end() }} then status
+    end as status,
+    created_at as opened_at,
+    {{ happened_by('first_response_at') }} as first_response_at,
+    {{ happened_by('closed_at') }} as closed_at,
+    case when closed_at < {{ as_of_end() }} then cast(csat_score as double) end as csat_score,
+    cast(handoffs as bigint) as handoffs,
+    is_bug_confirmed,
+    created_at as known_at
+from {{ ref('stg_salesforce__case') }}
+where not is_deleted

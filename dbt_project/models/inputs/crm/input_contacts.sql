@@ -1,17 +1,17 @@
 select
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as first_name,
-    cast(null as varchar) as last_name,
-    cast(null as varchar) as email,
-    cast(null as varchar) as title,
-    cast(null as varchar) as level,
-    cast(null as varchar) as roles,
-    cast(null as varchar) as consent_basis,
-    cast(null as varchar) as departure_terms,
-    cast(null as varchar) as former_contact_id,
-    cast(null as boolean) as is_email_opted_out,
-    cast(null as boolean) as is_deleted,
-    cast(null as varchar) as merged_into_contact_id,
-    cast(null as timestamptz) as created_at
-where false
+    contact_id,
+    account_id,
+    first_name,
+    last_name,
+    email,
+    title,
+    lower(level) as level,
+    lower(roles) as roles,
+    consent_basis,
+    case when left_on <= {{ as_of_date() }} then departure_terms end as departure_terms,
+    former_contact_id,
+    coalesce(is_email_opted_out, false) as is_email_opted_out,
+    coalesce(is_deleted, false) as is_deleted,
+    case when is_known_version then merged_into_contact_id end as merged_into_contact_id,
+    created_at
+from {{ ref('stg_salesforce__contact') }}

@@ -1,10 +1,11 @@
 select
-    cast(null as varchar) as employee_id,
-    cast(null as varchar) as full_name,
-    cast(null as varchar) as email,
-    cast(null as varchar) as title,
-    cast(null as varchar) as function,
-    cast(null as date) as hired_on,
-    cast(null as date) as left_on,
-    cast(null as varchar) as destination_account_id
-where false
+    user_id as employee_id,
+    name as full_name,
+    email,
+    title,
+    lower(coalesce("function", department)) as function,
+    hired_on,
+    {{ come_by('left_on') }} as left_on,
+    case when left_on <= {{ as_of_date() }} then destination_account_id end as destination_account_id
+from {{ ref('stg_salesforce__user') }}
+where not is_deleted

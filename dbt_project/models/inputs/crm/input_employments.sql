@@ -1,11 +1,175 @@
+with versions as (
+    select * from {{ ref('stg_salesforce__contact_versions') }}
+),
+
+moves as (
+    select
+        contact_id,
+        created_at as moved_at,
+        old_value as account_before,
+        new_value as account_after,
+        row_number() over (partition by contact_id order by created_at, change_id) as move_number
+    from {{ ref('stg_salesforce__contact_history') }}
+    where
+        field in ('Account', 'AccountId')
+        and new_value like '001%'
+),
+
+first_versions as (
+    select
+        contact_id,
+        created_at,
+        account_id,
+        row_number() over (partition by contact_id order by version_at) as version_number
+    from versions
+),
+
+-- Where a contact was at which instant: at creation, at each tracked move, in each landed version.
+-- Before the first move ever it was with that move's old account.
+sightings as (
+    select
+        first_versions.contact_id,
+        coalesce(moves.account_before, first_versions.account_id) as account_id,
+        first_versions.created_at as seen_at
+    from first_versions
+    left join moves on first_versions.contact_id = moves.contact_id and moves.move_number = 1
+    where first_versions.version_number = 1
+    union all
+    select
+        contact_id,
+        account_after as account_id,
+        moved_at as seen_at
+    from moves
+    where moved_at < {{ as_of_end() }}
+    union all
+    select
+        contact_id,
+        account_id,
+        version_at as seen_at
+    from versions
+    where is_known_version
+),
+
+changes as (
+    select
+        contact_id,
+        account_id,
+        seen_at,
+        lag(account_id) over (partition by contact_id order by seen_at) as previous_account_id
+    from sightings
+    where account_id is not null
+),
+
+spells as (
+    select
+        contact_id,
+        account_id,
+        seen_at as started_at,
+        lead(seen_at) over (partition by contact_id order by seen_at) as next_started_at,
+        row_number() over (partition by contact_id order by seen_at) as spell_number
+    from changes
+    where previous_account_id is null or previous_account_id <> account_id
+),
+
+-- What the CRM said last within the spell; the last spell takes the newest version.
+spell_versions as (
+    select
+        spells.contact_id,
+        spells.spell_number,
+        versions.title,
+        versions.level,
+        versions.roles,
+        versions.left_on,
+        row_number() over (
+            partition by spells.contact_id, spells.spell_number
+            order by
+                case
+                    when
+                        versions.version_at >= spells.started_at
+                        and (
+                            versions.version_at < spells.next_started_at
+                            or spells.next_started_at is null
+                        )
+                        then 0
+                    else 1
+                end,
+                versions.version_at desc
+        ) as recency
+    from spells
+    inner join versions on spells.contact_id = versions.contact_id
+),
+
+departures as (
+    select
+        contact_id,
+        left_on,
+        min(version_at) as known_at
+    from versions
+    where left_on is not null
+    group by contact_id, left_on
+),
+
+tracked_departures as (
+    select
+        contact_id,
+        min(created_at) as known_at
+    from {{ ref('stg_salesforce__contact_history') }}
+    where field = 'Left_On__c' and new_value is not null and created_at < {{ as_of_end() }}
+    group by contact_id
+),
+
+ended as (
+    select
+        spells.contact_id,
+        spells.spell_number,
+        spells.account_id,
+        spell_versions.title,
+        spell_versions.level,
+        spell_versions.roles,
+        {{ utc_date('spells.started_at') }} as started_on,
+        spells.started_at,
+        case
+            when
+                spell_versions.left_on >= {{ utc_date('spells.started_at') }}
+                and (
+                    spells.next_started_at is null
+                    or spell_versions.left_on < {{ utc_date('spells.next_started_at') }}
+                )
+                then spell_versions.left_on
+            when spells.next_started_at is not null
+                then {{ utc_date('spells.next_started_at') }}
+        end as ended_on,
+        spell_versions.left_on,
+        spells.next_started_at
+    from spells
+    inner join spell_versions
+        on
+            spells.contact_id = spell_versions.contact_id
+            and spells.spell_number = spell_versions.spell_number
+            and spell_versions.recency = 1
+)
+
 select
-    cast(null as varchar) as employment_id,
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as title,
-    cast(null as varchar) as level,
-    cast(null as varchar) as roles,
-    cast(null as date) as started_on,
-    cast(null as date) as ended_on,
-    cast(null as timestamptz) as known_at
-where false
+    ended.contact_id || '-' || cast(ended.spell_number as varchar) as employment_id,
+    ended.contact_id,
+    ended.account_id,
+    ended.title,
+    lower(ended.level) as level,
+    lower(ended.roles) as roles,
+    ended.started_on,
+    ended.ended_on,
+    ended.started_at as known_at,
+    case
+        when ended.ended_on is null then null
+        when ended.ended_on = ended.left_on
+            then
+                greatest(
+                    coalesce(tracked_departures.known_at, departures.known_at),
+                    {{ day_start('ended.left_on') }}
+                )
+        else ended.next_started_at
+    end as end_known_at
+from ended
+left join departures
+    on ended.contact_id = departures.contact_id and ended.left_on = departures.left_on
+left join tracked_departures on ended.contact_id = tracked_departures.contact_id

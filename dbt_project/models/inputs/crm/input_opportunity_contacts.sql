@@ -1,6 +1,11 @@
 select
-    cast(null as varchar) as opportunity_id,
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as role,
-    cast(null as boolean) as is_primary
-where false
+    opportunity_id,
+    contact_id,
+    coalesce(nullif(role, ''), 'unspecified') as role,
+    max(case when is_primary then 1 else 0 end) = 1 as is_primary
+from {{ ref('stg_salesforce__opportunity_contact_role') }}
+where
+    not is_deleted
+    and opportunity_id is not null
+    and contact_id is not null
+group by opportunity_id, contact_id, coalesce(nullif(role, ''), 'unspecified')

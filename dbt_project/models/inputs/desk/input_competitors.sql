@@ -1,4 +1,4 @@
 select
-    cast(null as varchar) as competitor_id,
-    cast(null as varchar) as competitor_name
-where false
+    competitor_id,
+    competitor_name
+from {{ ref('stg_desk__competitors') }}

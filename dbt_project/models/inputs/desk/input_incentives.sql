@@ -1,8 +1,9 @@
 select
-    cast(null as varchar) as incentive_id,
-    cast(null as varchar) as function,
-    cast(null as varchar) as metric,
-    cast(null as double) as weight,
-    cast(null as date) as valid_from,
-    cast(null as date) as valid_to
-where false
+    incentive_id,
+    function,
+    metric,
+    cast(weight as double) as weight,
+    valid_from,
+    valid_to
+from {{ ref('stg_desk__incentives') }}
+where valid_from <= {{ as_of_date() }}

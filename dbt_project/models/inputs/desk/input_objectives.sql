@@ -1,9 +1,10 @@
 select
-    cast(null as varchar) as employee_objective_id,
-    cast(null as varchar) as employee_id,
-    cast(null as varchar) as objective_type,
-    cast(null as date) as period_start_on,
-    cast(null as date) as period_end_on,
-    cast(null as double) as target,
-    cast(null as varchar) as account_id
-where false
+    employee_objective_id,
+    employee_id,
+    objective_type,
+    period_start_on,
+    period_end_on,
+    cast(target as double) as target,
+    account_id
+from {{ ref('stg_desk__objectives') }}
+where (period_start_on is null or period_start_on <= {{ as_of_date() }})

@@ -1,7 +1,10 @@
 select
-    cast(null as varchar) as program_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as arm,
-    cast(null as date) as enrolled_on,
-    cast(null as timestamptz) as known_at
-where false
+    program_id,
+    account_id,
+    arm,
+    enrolled_on,
+    {{ known_from('known_at', 'enrolled_on') }} as known_at
+from {{ ref('stg_desk__program_enrolments') }}
+where
+    enrolled_on <= {{ as_of_date() }}
+    and (known_at is null or known_at < {{ as_of_end() }})

@@ -1,10 +1,11 @@
 select
-    cast(null as varchar) as program_id,
-    cast(null as varchar) as program_name,
-    cast(null as varchar) as program_type,
-    cast(null as varchar) as predicted_action,
-    cast(null as date) as started_on,
-    cast(null as date) as ended_on,
-    cast(null as decimal(18,2)) as cost_usd,
-    cast(null as boolean) as is_randomised
-where false
+    program_id,
+    program_name,
+    program_type,
+    predicted_action,
+    started_on,
+    {{ come_by('ended_on') }} as ended_on,
+    cast(cost_usd as decimal(18, 2)) as cost_usd,
+    is_randomised
+from {{ ref('stg_desk__programs') }}
+where (started_on is null or started_on <= {{ as_of_date() }})

@@ -1,9 +1,12 @@
 select
-    cast(null as varchar) as risk_assessment_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as employee_id,
-    cast(null as date) as assessed_on,
-    cast(null as double) as sign_today_share,
-    cast(null as varchar) as justification_type,
-    cast(null as timestamptz) as known_at
-where false
+    risk_assessment_id,
+    account_id,
+    employee_id,
+    assessed_on,
+    cast(sign_today_share as double) as sign_today_share,
+    justification_type,
+    {{ known_from('known_at', 'assessed_on') }} as known_at
+from {{ ref('stg_desk__risk_assessments') }}
+where
+    assessed_on <= {{ as_of_date() }}
+    and (known_at is null or known_at < {{ as_of_end() }})

@@ -1,8 +1,11 @@
 select
-    cast(null as varchar) as account_id,
-    cast(null as date) as measured_on,
-    cast(null as varchar) as kpi_name,
-    cast(null as double) as kpi_value,
-    cast(null as double) as contracted_level,
-    cast(null as timestamptz) as known_at
-where false
+    account_id,
+    measured_on,
+    kpi_name,
+    cast(kpi_value as double) as kpi_value,
+    cast(contracted_level as double) as contracted_level,
+    {{ known_from('known_at', 'measured_on') }} as known_at
+from {{ ref('stg_desk__service_levels') }}
+where
+    measured_on <= {{ as_of_date() }}
+    and (known_at is null or known_at < {{ as_of_end() }})

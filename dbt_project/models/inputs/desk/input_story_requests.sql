@@ -1,8 +1,9 @@
 select
-    cast(null as varchar) as story_request_id,
-    cast(null as varchar) as format,
-    cast(null as varchar) as requested_by_id,
-    cast(null as date) as requested_on,
-    cast(null as date) as fulfilled_on,
-    cast(null as varchar) as account_id
-where false
+    story_request_id,
+    format,
+    requested_by_id,
+    requested_on,
+    {{ come_by('fulfilled_on') }} as fulfilled_on,
+    account_id
+from {{ ref('stg_desk__story_requests') }}
+where requested_on <= {{ as_of_date() }}

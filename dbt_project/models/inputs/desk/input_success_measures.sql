@@ -1,18 +1,21 @@
 select
-    cast(null as varchar) as success_measure_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as measure_name,
-    cast(null as varchar) as direction,
-    cast(null as varchar) as unit,
-    cast(null as double) as baseline,
-    cast(null as double) as target,
-    cast(null as varchar) as stakeholder_level,
-    cast(null as boolean) as is_quantified,
-    cast(null as varchar) as measure_quality,
-    cast(null as boolean) as is_purchase_reason,
-    cast(null as varchar) as vendor_metric,
-    cast(null as varchar) as asked_at,
-    cast(null as date) as defined_on,
-    cast(null as date) as confirmed_on,
-    cast(null as timestamptz) as known_at
-where false
+    success_measure_id,
+    account_id,
+    measure_name,
+    direction,
+    unit,
+    cast(baseline as double) as baseline,
+    cast(target as double) as target,
+    lower(stakeholder_level) as stakeholder_level,
+    is_quantified,
+    measure_quality,
+    is_purchase_reason,
+    vendor_metric,
+    asked_at,
+    defined_on,
+    {{ come_by('confirmed_on') }} as confirmed_on,
+    coalesce(known_at, {{ day_start('defined_on') }}, version_at) as known_at
+from {{ ref('stg_desk__success_measures') }}
+where
+    (defined_on is null or defined_on <= {{ as_of_date() }})
+    and (known_at is null or known_at < {{ as_of_end() }})

@@ -1,10 +1,13 @@
 select
-    cast(null as varchar) as survey_response_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as contact_id,
-    cast(null as varchar) as survey_type,
-    cast(null as double) as score,
-    cast(null as varchar) as respondent_level,
-    cast(null as date) as responded_on,
-    cast(null as timestamptz) as known_at
-where false
+    survey_response_id,
+    account_id,
+    contact_id,
+    survey_type,
+    cast(score as double) as score,
+    lower(respondent_level) as respondent_level,
+    responded_on,
+    {{ known_from('known_at', 'responded_on') }} as known_at
+from {{ ref('stg_desk__survey_responses') }}
+where
+    responded_on <= {{ as_of_date() }}
+    and (known_at is null or known_at < {{ as_of_end() }})

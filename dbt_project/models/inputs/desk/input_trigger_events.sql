@@ -1,8 +1,11 @@
 select
-    cast(null as varchar) as trigger_event_id,
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as trigger_type,
-    cast(null as date) as occurred_on,
-    cast(null as varchar) as source,
-    cast(null as timestamptz) as known_at
-where false
+    trigger_event_id,
+    account_id,
+    trigger_type,
+    occurred_on,
+    source,
+    {{ known_from('known_at', 'occurred_on') }} as known_at
+from {{ ref('stg_desk__trigger_events') }}
+where
+    occurred_on <= {{ as_of_date() }}
+    and (known_at is null or known_at < {{ as_of_end() }})

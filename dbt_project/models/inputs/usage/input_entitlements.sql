@@ -1,6 +1,7 @@
 select
-    cast(null as varchar) as account_id,
-    cast(null as varchar) as feature_id,
-    cast(null as date) as entitled_from,
-    cast(null as date) as entitled_to
-where false
+    account_id,
+    feature_id,
+    entitled_from,
+    entitled_to
+from {{ ref('stg_desk__entitlements') }}
+where entitled_from <= {{ as_of_date() }}

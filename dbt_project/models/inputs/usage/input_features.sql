@@ -1,7 +1,8 @@
 select
-    cast(null as varchar) as feature_id,
-    cast(null as varchar) as feature_name,
-    cast(null as varchar) as plan_family,
-    cast(null as boolean) as is_strategic,
-    cast(null as date) as released_on
-where false
+    feature_id,
+    feature_name,
+    plan_family,
+    is_strategic,
+    released_on
+from {{ ref('stg_desk__features') }}
+where (released_on is null or released_on <= {{ as_of_date() }})

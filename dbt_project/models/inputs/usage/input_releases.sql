@@ -1,6 +1,7 @@
 select
-    cast(null as varchar) as release_id,
-    cast(null as varchar) as feature_id,
-    cast(null as date) as released_on,
-    cast(null as boolean) as is_surprise_and_delight
-where false
+    release_id,
+    feature_id,
+    released_on,
+    is_surprise_and_delight
+from {{ ref('stg_desk__releases') }}
+where released_on <= {{ as_of_date() }}

@@ -1,8 +1,47 @@
+{{ config(
+    materialized='overwrite_days',
+    day_column='usage_on',
+    source_day_column='event_on',
+    day_versions='stg_usage__event_days',
+) }}
+
+-- A message counts once, from its first receipt, however often and by however many loads it came.
+with messages as (
+    select
+        event_on,
+        message_id,
+        min(workspace_id) as workspace_id,
+        min(user_id) as user_id,
+        min(feature) as feature,
+        min(received_at) as received_at
+    from {{ ref('stg_usage__events') }}
+    where {{ days_of_batch('event_on') }}
+    group by event_on, message_id
+),
+
+daily as (
+    select
+        coalesce(workspace_id, '(none)') as workspace_id,
+        coalesce(user_id, '(anonymous)') as product_user_id,
+        event_on as usage_on,
+        coalesce(feature, '(none)') as feature_id,
+        count(*) as events,
+        max(received_at) as known_through
+    from messages
+    group by
+        coalesce(workspace_id, '(none)'),
+        coalesce(user_id, '(anonymous)'),
+        event_on,
+        coalesce(feature, '(none)')
+)
+
 select
-    cast(null as varchar) as workspace_id,
-    cast(null as varchar) as product_user_id,
-    cast(null as date) as usage_on,
-    cast(null as varchar) as feature_id,
-    cast(null as bigint) as events,
-    cast(null as timestamptz) as known_through
-where false
+    daily.workspace_id,
+    daily.product_user_id,
+    daily.usage_on,
+    daily.feature_id,
+    daily.events,
+    daily.known_through,
+    event_days.day_version
+from daily
+inner join {{ ref('stg_usage__event_days') }} as event_days on daily.usage_on = event_days.event_on

@@ -1,8 +1,10 @@
 select
-    cast(null as varchar) as workspace_id,
-    cast(null as date) as month,
-    cast(null as bigint) as active_users,
-    cast(null as bigint) as events,
-    cast(null as bigint) as features_used,
-    cast(null as bigint) as licences
-where false
+    workspace_id,
+    cast({{ dbt.last_day('month', 'month') }} as date) as month,
+    active_users,
+    events,
+    features_used,
+    licences
+from {{ ref('stg_usage__usage_monthly') }}
+-- A month is known when it is over.
+where cast({{ dbt.last_day('month', 'month') }} as date) <= {{ as_of_date() }}

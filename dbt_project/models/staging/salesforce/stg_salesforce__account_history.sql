@@ -1,9 +1,6 @@
+-- Changes after the as-of date are kept: their old value is what was true as of then.
 with versions as (
-    {{ newest_known(
-        source('salesforce', 'account_history'),
-        key=['id'],
-        created='created_date',
-    ) }}
+    {{ newest_known(source('salesforce', 'account_history'), key=['id']) }}
 )
 
 select

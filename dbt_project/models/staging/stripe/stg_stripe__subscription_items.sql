@@ -1,5 +1,10 @@
 with versions as (
-    {{ known_versions(source('stripe', 'subscription_items'), key=['id'], created='created') }}
+    {{ known_versions(
+        source('stripe', 'subscription_items'),
+        key=['id'],
+        created='created',
+        last_wins=['deleted desc', 'quantity desc', 'price_id'],
+    ) }}
 )
 
 select
