@@ -1,0 +1,269 @@
+with
+
+observations as (
+    select
+        account_id,
+        observed_on,
+        month_end_on,
+        month_number
+    from {{ ref('int_account_observations') }}
+),
+
+spells as (
+    select
+        person_id,
+        account_id,
+        level,
+        started_on,
+        ended_on,
+        start_visible_on,
+        end_visible_on,
+        is_champion,
+        is_sponsor,
+        is_economic_buyer
+    from {{ ref('int_person_spells') }}
+),
+
+person_touches as (
+    select
+        touches.account_id,
+        participants.person_id,
+        touches.event_on,
+        touches.visible_on,
+        touches.employee_function,
+        touches.is_two_way
+    from {{ ref('int_touches') }} as touches
+    inner join {{ ref('int_touch_people') }} as participants
+        on touches.activity_id = participants.activity_id
+    where touches.account_id is not null
+),
+
+person_firsts as (
+    select
+        account_id,
+        person_id,
+        min(case when is_two_way then visible_on end) as relationship_visible_on,
+        min(case when employee_function = 'sales' then visible_on end) as sales_visible_on,
+        min(case when employee_function <> 'sales' then visible_on end) as others_visible_on
+    from person_touches
+    group by account_id, person_id
+),
+
+-- Every spell that could be known by the observation, and whether its end could.
+seen as (
+    select
+        observations.account_id,
+        observations.observed_on,
+        observations.month_number,
+        spells.person_id,
+        spells.level,
+        spells.started_on,
+        spells.ended_on,
+        spells.is_champion,
+        spells.is_sponsor,
+        spells.is_economic_buyer,
+        coalesce(spells.end_visible_on <= observations.observed_on, false) as is_gone,
+        coalesce(firsts.relationship_visible_on <= observations.observed_on, false) as is_related,
+        {{ month_index('firsts.relationship_visible_on') }} = observations.month_number
+        and firsts.relationship_visible_on <= observations.observed_on as is_new_relationship,
+        coalesce(firsts.sales_visible_on <= observations.observed_on, false)
+        and not coalesce(firsts.others_visible_on <= observations.observed_on, false)
+            as is_known_by_sales_only
+    from observations
+    inner join spells
+        on
+            observations.account_id = spells.account_id
+            and observations.observed_on >= spells.start_visible_on
+    left join person_firsts as firsts
+        on
+            spells.account_id = firsts.account_id
+            and spells.person_id = firsts.person_id
+),
+
+-- A person who left and came back is in place: one row a person, the spell that lasts first.
+people as (
+    select
+        *,
+        row_number() over (
+            partition by account_id, observed_on, person_id
+            order by is_gone, started_on desc
+        ) as spell_rank
+    from seen
+),
+
+counts as (
+    select
+        account_id,
+        observed_on,
+        count(distinct person_id) as people_ever_known,
+        sum(case when spell_rank = 1 and not is_gone then 1 else 0 end) as contacts,
+        sum(case when spell_rank = 1 and not is_gone and level = 'end_user' then 1 else 0 end)
+            as contacts_end_user,
+        sum(case when spell_rank = 1 and not is_gone and level = 'manager' then 1 else 0 end)
+            as contacts_manager,
+        sum(case when spell_rank = 1 and not is_gone and level = 'director_plus' then 1 else 0 end)
+            as contacts_director_plus,
+        sum(case when spell_rank = 1 and not is_gone and level is null then 1 else 0 end)
+            as contacts_level_unknown,
+        sum(case when spell_rank = 1 and not is_gone and is_related then 1 else 0 end)
+            as related_contacts,
+        sum(
+            case
+                when
+                    spell_rank = 1 and not is_gone
+                    and level = 'director_plus' and is_known_by_sales_only
+                    then 1
+                else 0
+            end
+        ) as directors_known_by_sales_only,
+        sum(case when spell_rank = 1 and is_new_relationship and level = 'end_user' then 1 else 0 end)
+            as new_relationships_end_user,
+        sum(case when spell_rank = 1 and is_new_relationship and level = 'manager' then 1 else 0 end)
+            as new_relationships_manager,
+        sum(
+            case when spell_rank = 1 and is_new_relationship and level = 'director_plus' then 1 else 0 end
+        ) as new_relationships_director_plus,
+        sum(case when spell_rank = 1 and is_new_relationship then 1 else 0 end) as new_relationships,
+        sum(
+            case
+                when
+                    spell_rank = 1 and is_gone
+                    and {{ within_days('ended_on', 'observed_on', 365) }}
+                    then 1
+                else 0
+            end
+        ) as contacts_departed_12m,
+        sum(
+            case
+                when
+                    spell_rank = 1 and is_gone and level = 'director_plus'
+                    and {{ within_days('ended_on', 'observed_on', 365) }}
+                    then 1
+                else 0
+            end
+        ) as directors_departed_12m,
+        sum(
+            case
+                when
+                    spell_rank = 1 and not is_gone and level = 'director_plus'
+                    and {{ within_days('started_on', 'observed_on', 365) }}
+                    then 1
+                else 0
+            end
+        ) as directors_joined_12m,
+        max(case when is_champion then 1 else 0 end) as ever_champion,
+        max(case when is_sponsor then 1 else 0 end) as ever_sponsor,
+        max(case when is_champion and not is_gone then 1 else 0 end) as champion_in_place,
+        max(case when is_sponsor and not is_gone then 1 else 0 end) as sponsor_in_place,
+        max(case when is_economic_buyer and not is_gone then 1 else 0 end) as buyer_in_place,
+        max(case when is_champion and is_gone then ended_on end) as champion_left_on,
+        max(case when is_sponsor and is_gone then ended_on end) as sponsor_left_on,
+        max(case when is_champion and not is_gone then started_on end) as champion_since_on,
+        max(case when is_sponsor and not is_gone then started_on end) as sponsor_since_on
+    from people
+    group by account_id, observed_on
+),
+
+months_later as (
+    {{ months_later(6) }}
+),
+
+active_people as (
+    select
+        observations.account_id,
+        observations.observed_on,
+        count(distinct person_touches.person_id) as people_in_touch_180d
+    from person_touches
+    cross join months_later
+    inner join observations
+        on
+            person_touches.account_id = observations.account_id
+            and {{ month_index('person_touches.event_on') }} + months_later.months_later
+            = observations.month_number
+    inner join people
+        on
+            observations.account_id = people.account_id
+            and observations.observed_on = people.observed_on
+            and person_touches.person_id = people.person_id
+            and people.spell_rank = 1
+    where
+        person_touches.is_two_way
+        and person_touches.visible_on <= observations.observed_on
+        and {{ within_days('person_touches.event_on', 'observations.observed_on', 180) }}
+        and not people.is_gone
+    group by observations.account_id, observations.observed_on
+),
+
+-- "Nobody in touch" is known only where touches are recorded with their people.
+coverage as (
+    select min(visible_on) as recorded_from_on
+    from person_touches
+)
+
+select
+    observations.account_id,
+    observations.observed_on,
+    observations.month_end_on,
+    case when counts.champion_in_place = 0 then counts.champion_left_on end as champion_lost_on,
+    case when counts.sponsor_in_place = 0 then counts.sponsor_left_on end as sponsor_lost_on,
+    counts.champion_left_on as last_champion_left_on,
+    counts.sponsor_left_on as last_sponsor_left_on,
+    counts.contacts,
+    counts.contacts_end_user,
+    counts.contacts_manager,
+    counts.contacts_director_plus,
+    counts.contacts_level_unknown,
+    counts.related_contacts,
+    counts.directors_known_by_sales_only,
+    counts.new_relationships,
+    counts.new_relationships_end_user,
+    counts.new_relationships_manager,
+    counts.new_relationships_director_plus,
+    counts.contacts_departed_12m,
+    counts.directors_departed_12m,
+    counts.directors_joined_12m,
+    case
+        when counts.account_id is not null and observations.observed_on >= coverage.recorded_from_on
+            then coalesce(active_people.people_in_touch_180d, 0)
+    end as people_in_touch_180d,
+    {{ stable(
+        'case when counts.contacts_end_user + counts.contacts_manager + counts.contacts_director_plus > 0'
+        ~ ' then 1.0 - ('
+        ~ 'power(counts.contacts_end_user, 2) + power(counts.contacts_manager, 2)'
+        ~ ' + power(counts.contacts_director_plus, 2)) / power('
+        ~ 'counts.contacts_end_user + counts.contacts_manager + counts.contacts_director_plus, 2) end'
+    ) }} as level_diversity,
+    -- Never having named a champion is not knowing, which is different from having none left.
+    case when counts.ever_champion = 1 then counts.champion_in_place = 1 end as has_champion,
+    case when counts.ever_sponsor = 1 then counts.sponsor_in_place = 1 end as has_sponsor,
+    case
+        when counts.people_ever_known > 0 then counts.contacts_director_plus > 0
+    end as has_director_plus_contact,
+    counts.buyer_in_place = 1 as has_economic_buyer,
+    case
+        when counts.ever_champion = 1 or counts.ever_sponsor = 1
+            then coalesce(
+                counts.champion_in_place = 0
+                and {{ within_days('counts.champion_left_on', 'observations.observed_on', 365) }},
+                false
+            )
+            or coalesce(
+                counts.sponsor_in_place = 0
+                and {{ within_days('counts.sponsor_left_on', 'observations.observed_on', 365) }},
+                false
+            )
+    end as is_champion_or_sponsor_gone,
+    case
+        when counts.account_id is not null and observations.observed_on >= coverage.recorded_from_on
+            then coalesce(active_people.people_in_touch_180d, 0) < 2
+    end as is_single_threaded
+from observations
+cross join coverage
+left join counts
+    on
+        observations.account_id = counts.account_id
+        and observations.observed_on = counts.observed_on
+left join active_people
+    on
+        observations.account_id = active_people.account_id
+        and observations.observed_on = active_people.observed_on
