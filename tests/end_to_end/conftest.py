@@ -1,0 +1,116 @@
+"""One small night, run once a session through the job that production runs, and looked at by many tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import pytest
+from sample_company.world.build import build_world
+
+from orchestration.definitions import build_definitions
+from orchestration.installation import Installation
+from sample_company import testing
+from sample_company.world.config import WorldConfig
+
+SEED = 1
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests that share the night on one worker, or it would be run on each."""
+    for item in items:
+        if "end_to_end" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("night"))
+
+
+def midnight_after(day: date) -> datetime:
+    """The instant at which a day is complete, UTC."""
+    return datetime.combine(day + timedelta(days=1), time(), UTC)
+
+
+@dataclass
+class NightOutcome:
+    """A night that was run: where its state lies and what Dagster recorded."""
+
+    home: Path
+    as_of: date
+    result: dg.ExecuteInProcessResult
+
+    @property
+    def database(self) -> Path:
+        return self.home / "published" / "current" / "tenure.duckdb"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.home / "warehouse" / "tenure.duckdb"
+
+    def rows_loaded(self) -> int:
+        """Rows that landed in this run, over all sources."""
+        return sum(
+            value
+            for event in self.result.get_asset_materialization_events()
+            for key, entry in event.materialization.metadata.items()
+            if key == "rows_loaded" and isinstance(value := entry.value, int)
+        )
+
+
+def run_night(
+    home: Path, as_of: date, environment: Mapping[str, str], instance: dg.DagsterInstance
+) -> NightOutcome:
+    """Run the nightly job in this process, with the settings of `environment`."""
+    before = dict(os.environ)
+    os.environ.update(environment, TENURE_HOME=str(home))
+    try:
+        installation = Installation(home=str(home))
+        job = build_definitions({"installation": installation}).get_job_def("nightly")
+        result = job.execute_in_process(
+            instance=instance,
+            run_config={"resources": {"night": {"config": {"as_of": as_of.isoformat()}}}},
+        )
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+    return NightOutcome(home, as_of, result)
+
+
+@pytest.fixture(scope="session")
+def world() -> Any:
+    """The small sample company."""
+    return build_world(WorldConfig(size="small", seed=SEED))
+
+
+@pytest.fixture(scope="session")
+def servers(world: Any) -> Iterator[Any]:
+    """Its servers, one day before the end of what it lived through, so that a next night exists."""
+    with testing.running(world, now=midnight_after(last_day(world) - timedelta(days=1))) as running:
+        yield running
+
+
+def last_day(world: Any) -> date:
+    """The last complete day of a world."""
+    day: date = world.config.horizon
+    return day
+
+
+@pytest.fixture(scope="session")
+def instance() -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance of its own."""
+    with dg.instance_for_test() as instance:
+        yield instance
+
+
+@pytest.fixture(scope="session")
+def night(
+    tmp_path_factory: pytest.TempPathFactory,
+    world: Any,
+    servers: Any,
+    instance: dg.DagsterInstance,
+) -> NightOutcome:
+    """The first night: full listings, everything built, scored and published."""
+    home = tmp_path_factory.mktemp("installation")
+    return run_night(home, last_day(world) - timedelta(days=1), servers.env, instance)
