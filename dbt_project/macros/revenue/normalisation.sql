@@ -18,17 +18,14 @@
 
 {#
     Money of a month in major units, rounded half up to the cent.
-    amount: decimal money of one interval (price x quantity); factor: share kept after percentage discounts (0-1,
-    decimal with six digits); off: decimal money taken off one interval beside the percentage.
+    amount: decimal money of one interval (price x quantity). kept, of: the share left after discounts as a
+    quotient of two whole numbers, so that the only division is the last one.
 #}
-{% macro monthly_amount(amount, interval, interval_count, factor='1', off='0') -%}
+{% macro monthly_amount(amount, interval, interval_count, kept='1', of='1') -%}
     cast(
         round(
-            (
-                cast({{ amount }} * 100 as double) * round(cast({{ factor }} as double) * 1000000)
-                - cast({{ off }} * 100 as double) * 1000000
-            ) * ({{ intervals_per_year(interval) }})
-            / (12000000.0 * {{ interval_count }})
+            cast({{ amount }} * 100 as double) * ({{ kept }}) * ({{ intervals_per_year(interval) }})
+            / (12.0 * {{ interval_count }} * ({{ of }}))
         ) / 100
         as decimal(18, 2)
     )

@@ -1,6 +1,6 @@
 {# Steps along a chain of mergers that are followed; each is a company bought again. #}
 {% set steps = 8 %}
-{% set beginning = "cast('0001-01-01 00:00:00+00:00' as timestamp with time zone)" %}
+{% set beginning = day_start("'0001-01-01'") %}
 with
 
 billing_links as (

@@ -9,7 +9,7 @@ numbers as (
 ),
 
 first_month as (
-    select {{ month_end('min(cast(valid_from as date))') }} as month_end_on
+    select {{ month_end(utc_date('min(valid_from)')) }} as month_end_on
     from versions
 ),
 
@@ -26,6 +26,6 @@ select
     {{ month_end(months_after('month_end_on', -1)) }} as previous_month_end_on,
     month_end_on,
     {{ month_end(months_after('month_end_on', 1)) }} as next_month_end_on,
-    cast({{ days_after('month_end_on', 1) }} as timestamp with time zone) as closes_at
+    {{ day_start(days_after('month_end_on', 1)) }} as closes_at
 from months
 where month_end_on <= {{ as_of_date() }}

@@ -8,6 +8,7 @@ discounts as (
         subscription_item_id,
         coalesce(percent_off, 0) as percent_off,
         coalesce(amount_off, 0) as amount_off,
+        duration,
         starts_at,
         ends_at
     from {{ ref('input_discounts') }}
@@ -37,6 +38,7 @@ of_subscriptions as (
         subscription_item_id,
         percent_off,
         amount_off,
+        duration,
         starts_at,
         ends_at,
         false as is_of_customer
@@ -51,6 +53,7 @@ of_customers as (
         cast(null as varchar) as subscription_item_id,
         discounts.percent_off,
         discounts.amount_off,
+        discounts.duration,
         discounts.starts_at,
         discounts.ends_at,
         true as is_of_customer
@@ -60,18 +63,75 @@ of_customers as (
 ),
 
 together as (
-    select * from of_subscriptions
+    select
+        subscription_id,
+        discount_id,
+        subscription_item_id,
+        percent_off,
+        amount_off,
+        duration,
+        starts_at,
+        ends_at,
+        is_of_customer
+    from of_subscriptions
     union all
-    select * from of_customers
+    select
+        subscription_id,
+        discount_id,
+        subscription_item_id,
+        percent_off,
+        amount_off,
+        duration,
+        starts_at,
+        ends_at,
+        is_of_customer
+    from of_customers
+),
+
+items as (
+    select
+        items.subscription_id,
+        items.valid_from,
+        items.valid_to,
+        case prices.interval
+            when 'year' then 12 * prices.interval_count
+            when 'month' then prices.interval_count
+            else 1
+        end as interval_months
+    from {{ ref('input_subscription_items') }} as items
+    inner join {{ ref('input_prices') }} as prices on items.price_id = prices.price_id
+),
+
+-- A discount granted once has no end of its own: it covers the one period that was billed with it.
+single_periods as (
+    select
+        together.subscription_id,
+        together.discount_id,
+        max(items.interval_months) as interval_months
+    from together
+    inner join items
+        on
+            together.subscription_id = items.subscription_id
+            and together.starts_at >= items.valid_from
+            and (items.valid_to is null or together.starts_at < items.valid_to)
+    where together.duration = 'once'
+    group by together.subscription_id, together.discount_id
 )
 
 select
-    subscription_id,
-    discount_id,
-    subscription_item_id,
-    starts_at as valid_from,
-    ends_at as valid_to,
-    cast(percent_off as decimal(9, 4)) as percent_off,
-    amount_off,
-    is_of_customer
+    together.subscription_id,
+    together.discount_id,
+    together.subscription_item_id,
+    together.starts_at as valid_from,
+    coalesce(
+        together.ends_at,
+        {{ dbt.dateadd('month', 'single_periods.interval_months', 'together.starts_at') }}
+    ) as valid_to,
+    cast(together.percent_off as decimal(9, 4)) as percent_off,
+    together.amount_off,
+    together.is_of_customer
 from together
+left join single_periods
+    on
+        together.subscription_id = single_periods.subscription_id
+        and together.discount_id = single_periods.discount_id

@@ -73,27 +73,41 @@ summed as (
     from in_force
     where not is_of_customer or are_all_of_customer = 1
     group by subscription_item_id, valid_from
-)
+),
 
-select
-    subscription_item_id,
-    valid_from,
-    cast(
+kept as (
+    select
+        subscription_item_id,
+        valid_from,
         case
             when greatest_percent_off >= 100 then 0
             -- Several percentages multiply; a single one stays as exact as it was typed.
-            when percentages > 1 then exp(log_share_kept)
-            else 1 - cast(greatest_percent_off as double) / 100
-        end as decimal(9, 6)
-    ) as share_kept,
-    -- Money off the whole subscription is carried by its items in proportion to their value.
-    cast(
-        amount_off_item + case
-            when interval_amount = subscription_amount then amount_off_subscription
-            when subscription_amount = 0 then 0
-            else
-                cast(amount_off_subscription as double)
-                * cast(interval_amount as double) / cast(subscription_amount as double)
-        end as decimal(18, 6)
-    ) as amount_off
-from summed
+            when percentages > 1 then round(exp(log_share_kept) * 1000000)
+            else round((100 - cast(greatest_percent_off as double)) * 10000)
+        end as kept_millionths,
+        cast(round(interval_amount * 100) as double) as item_cents,
+        cast(round(subscription_amount * 100) as double) as subscription_cents,
+        cast(amount_off_item * 100 as double) as item_cents_off,
+        cast(amount_off_subscription * 100 as double) as subscription_cents_off
+    from summed
+)
+
+-- The share kept as a quotient. Money off a subscription is carried by its items in proportion to their value,
+-- so each keeps the same share of its own.
+select
+    subscription_item_id,
+    valid_from,
+    case
+        when item_cents_off = 0 and subscription_cents_off = 0 then kept_millionths
+        when item_cents_off = 0
+            then greatest(subscription_cents - subscription_cents_off, 0) * kept_millionths / 1000000
+        else
+            greatest(item_cents - item_cents_off, 0) / item_cents
+            * greatest(subscription_cents - subscription_cents_off, 0) * kept_millionths / 1000000
+    end as kept,
+    case
+        when item_cents_off = 0 and subscription_cents_off = 0 then 1000000
+        else subscription_cents
+    end as kept_of
+from kept
+where subscription_cents > 0 and item_cents > 0

@@ -8,6 +8,7 @@ phases as (
         valid_to,
         started_at,
         status,
+        term_months,
         is_paying,
         is_paused,
         is_involuntary
@@ -79,6 +80,7 @@ select
     spans.valid_to,
     phases.started_at,
     phases.status,
+    phases.term_months,
     prices.currency,
     prices.interval,
     prices.interval_count,

@@ -11,6 +11,7 @@ spans as (
         valid_to,
         started_at,
         status,
+        term_months,
         currency,
         interval,
         interval_count,
@@ -27,8 +28,8 @@ reductions as (
     select
         subscription_item_id,
         valid_from,
-        share_kept,
-        amount_off
+        kept,
+        kept_of
     from {{ ref('int_subscription_item_reductions') }}
 ),
 
@@ -61,7 +62,7 @@ subscriptions as (
     select
         subscription_id,
         currency,
-        cast(min(started_at) as date) as started_on
+        {{ utc_date('min(started_at)') }} as started_on
     from spans
     group by subscription_id, currency
 ),
@@ -107,7 +108,15 @@ valued as (
         spans.valid_from,
         spans.valid_to,
         spans.status,
+        spans.term_months,
         spans.currency,
+        cast(
+            case spans.interval
+                when 'year' then 12 * spans.interval_count
+                when 'month' then spans.interval_count
+                else 0
+            end as bigint
+        ) as interval_months,
         spans.quantity,
         spans.unit_amount,
         spans.is_paying,
@@ -116,10 +125,10 @@ valued as (
         -- A company that sells in dollars only need not keep a rate for them.
         coalesce(rates.usd_per_unit, case when spans.currency = 'USD' then 1 end) as usd_per_unit,
         {{ monthly_amount('spans.interval_amount', 'spans.interval', 'spans.interval_count') }} as list_mrr,
-        greatest({{ monthly_amount(
+        {{ monthly_amount(
             'spans.interval_amount', 'spans.interval', 'spans.interval_count',
-            'coalesce(reductions.share_kept, 1)', 'coalesce(reductions.amount_off, 0)'
-        ) }}, 0) as full_mrr
+            'coalesce(reductions.kept, 1)', 'coalesce(reductions.kept_of, 1)'
+        ) }} as full_mrr
     from spans
     left join reductions
         on
@@ -143,7 +152,9 @@ select
     valid_from,
     valid_to,
     status,
+    term_months,
     currency,
+    interval_months,
     quantity,
     unit_amount,
     list_mrr,

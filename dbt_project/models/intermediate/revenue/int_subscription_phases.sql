@@ -1,4 +1,4 @@
-{% set endless = "cast('9999-01-01 00:00:00+00:00' as timestamp with time zone)" %}
+{% set endless = day_start("'9999-01-01'") %}
 with
 
 versions as (
@@ -12,6 +12,7 @@ versions as (
         started_at,
         cancel_requested_at,
         ended_at,
+        coalesce(term_months, 0) as term_months,
         is_involuntary,
         row_number() over (
             partition by subscription_id
@@ -46,6 +47,7 @@ served as (
         versions.currency,
         versions.started_at,
         versions.status,
+        versions.term_months,
         versions.valid_from,
         least(versions.valid_to, service_ends.ended_at) as valid_to,
         service_ends.ended_at,
@@ -58,10 +60,20 @@ served as (
 
 changes as (
     select
-        *,
+        subscription_id,
+        billing_customer_id,
+        currency,
+        started_at,
+        status,
+        term_months,
+        valid_from,
+        valid_to,
+        ended_at,
+        is_involuntary,
         case
             when
                 lag(status) over (partition by subscription_id order by valid_from) = status
+                and lag(term_months) over (partition by subscription_id order by valid_from) = term_months
                 and lag(valid_to) over (partition by subscription_id order by valid_from) = valid_from
                 then 0
             else 1
@@ -72,7 +84,16 @@ changes as (
 
 numbered as (
     select
-        *,
+        subscription_id,
+        billing_customer_id,
+        currency,
+        started_at,
+        status,
+        term_months,
+        valid_from,
+        valid_to,
+        ended_at,
+        is_involuntary,
         sum(is_change) over (
             partition by subscription_id
             order by valid_from
@@ -91,17 +112,28 @@ phases as (
         ended_at,
         is_involuntary,
         status,
+        term_months,
         min(valid_from) as valid_from,
         max(valid_to) as valid_to
     from numbered
     group by
         subscription_id, phase_number, billing_customer_id, currency, started_at, ended_at,
-        is_involuntary, status
+        is_involuntary, status, term_months
 ),
 
 limits as (
     select
-        *,
+        subscription_id,
+        phase_number,
+        billing_customer_id,
+        currency,
+        started_at,
+        ended_at,
+        is_involuntary,
+        status,
+        term_months,
+        valid_from,
+        valid_to,
         {{ dbt.dateadd('day', 90, 'valid_from') }} as pause_lapses_at,
         {%- if policy_is('past_due', 'thirty_days') %}
         -- A debt older than thirty days is no revenue, although the vendor still says past due.
@@ -118,7 +150,18 @@ limits as (
 
 judged as (
     select
-        *,
+        subscription_id,
+        phase_number,
+        billing_customer_id,
+        currency,
+        started_at,
+        ended_at,
+        is_involuntary,
+        status,
+        term_months,
+        valid_from,
+        valid_to,
+        paid_to,
         -- A pause is waited for; one that lasts, or ends in a cancellation, was a departure at its start.
         status = 'paused'
         and (
@@ -138,6 +181,7 @@ split as (
         ended_at,
         is_involuntary,
         status,
+        term_months,
         is_lapsed_pause,
         valid_from,
         paid_to as valid_to,
@@ -153,6 +197,7 @@ split as (
         ended_at,
         is_involuntary,
         status,
+        term_months,
         is_lapsed_pause,
         paid_to as valid_from,
         valid_to,
@@ -170,6 +215,7 @@ select
     case when ended_at < {{ endless }} then ended_at end as ended_at,
     status,
     currency,
+    case when term_months > 0 then term_months end as term_months,
     case
         when status = 'active' then true
         when status = 'past_due' then is_within_terms

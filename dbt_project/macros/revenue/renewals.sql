@@ -1,0 +1,39 @@
+{#
+    Charter: the one rule that names how a contract term ended. Every argument is a column of the term.
+
+      due_on            day on which the term runs out
+      ended_on          day on which service ended, when that was on or before the due date
+      reshaped_on       day on which the same contract went on in another form inside the term
+      next_started_on   start of the contract that continues this one
+      final_on          due date and grace
+      due_arr, renewed_arr   money a year before and after
+#}
+{% macro renewal_outcome(
+    due_on, ended_on, reshaped_on, next_started_on, final_on, due_arr, renewed_arr, is_paused_at_due
+) -%}
+    case
+        -- Replaced before it ran out, by another contract or another form of this one.
+        when {{ reshaped_on }} is not null or {{ next_started_on }} < {{ due_on }}
+            then 'superseded'
+        -- The customer signed again, after the due date and inside the grace.
+        when {{ next_started_on }} > {{ due_on }}
+            then 'renewed_late'
+        -- Service ended and nothing continued it. Broken off inside the term: lost at once. At the due date: lost
+        -- for good once the grace has passed.
+        when {{ ended_on }} < {{ due_on }} and {{ next_started_on }} is null
+            then 'lost'
+        when {{ ended_on }} is not null and {{ next_started_on }} is null
+            then case when {{ final_on }} < {{ as_of_date() }} then 'lost' else 'pending' end
+        -- In force, or ending at a due date that is still ahead.
+        when {{ due_on }} > {{ as_of_date() }}
+            then 'open'
+        -- Nothing was decided on the day: the customer had stopped paying without leaving.
+        when {{ is_paused_at_due }}
+            then 'paused'
+        when {{ renewed_arr }} > {{ due_arr }}
+            then 'renewed_expanded'
+        when {{ renewed_arr }} < {{ due_arr }}
+            then 'renewed_contracted'
+        else 'renewed_flat'
+    end
+{%- endmacro %}
