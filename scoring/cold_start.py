@@ -67,7 +67,8 @@ def segment_rates(training: Prepared, rules: ColdStart) -> SegmentRates:
     """Posteriors from distinct matured renewals (not rows), each segment shrunk to the company.
 
     The company-wide rate has a Beta prior of ``prior_rate`` worth ``prior_strength`` renewals; a
-    segment's prior is the company-wide posterior mean worth ``segment_strength`` renewals.
+    segment's prior is the company-wide posterior mean worth ``segment_strength`` renewals, and at
+    least Jeffreys' half loss: a segment without a loss is not a segment without risk.
     """
     renewals = pd.DataFrame(
         {
@@ -88,7 +89,7 @@ def segment_rates(training: Prepared, rules: ColdStart) -> SegmentRates:
     for segment, part in renewals.groupby("segment", sort=True):
         lost_here = float(part["y"].sum())
         segments[str(segment)] = (
-            round(mean * rules.segment_strength + lost_here, 9),
+            round(max(mean * rules.segment_strength, 0.5) + lost_here, 9),
             round((1.0 - mean) * rules.segment_strength + len(part) - lost_here, 9),
         )
     return SegmentRates((round(a, 9), round(b, 9)), segments)

@@ -174,6 +174,7 @@ def prepare(frame: pd.DataFrame, spec: FeatureSpec | None = None, grace_days: in
     missing = [c for c in (*KEYS, *CONTEXT, *LABELS) if c not in frame.columns]
     if missing:
         raise FrameError(f"feature frame lacks columns: {', '.join(missing)}")
+    frame = frame.reset_index(drop=True)
     spec = spec or FeatureSpec.from_columns(list(frame.columns))
     absent = [c for c in spec.columns if c not in frame.columns]
     if absent:

@@ -17,6 +17,8 @@ from scoring.frame import FeatureSpec
 
 RAISING = 3
 PROTECTIVE = 2
+NEGLIGIBLE = 0.01
+"""Log odds (a hundredth of the odds) below which a group's contribution is no reason."""
 RAISES = "raises"
 PROTECTS = "protects"
 
@@ -52,7 +54,7 @@ def reasons_json(x: Floats, contributions: Floats, medians: Floats, spec: Featur
 
     A reason names its group's strongest feature in the reason's direction, with the account's value
     and its peers' median; ``contribution`` is the whole group's, in log odds. Groups that move
-    nothing are left out, and equal contributions are ordered by name.
+    next to nothing are left out, and equal contributions are ordered by name.
     """
     names, grouped = group_contributions(contributions, spec)
     columns = spec.columns
@@ -60,8 +62,8 @@ def reasons_json(x: Floats, contributions: Floats, medians: Floats, spec: Featur
     texts: list[str] = []
     for i in range(len(x)):
         order = sorted(range(len(names)), key=lambda k: (-grouped[i, k], names[k]))
-        raising = [k for k in order if grouped[i, k] > 0.0][:RAISING]
-        protective = [k for k in reversed(order) if grouped[i, k] < 0.0][:PROTECTIVE]
+        raising = [k for k in order if grouped[i, k] >= NEGLIGIBLE][:RAISING]
+        protective = [k for k in reversed(order) if grouped[i, k] <= -NEGLIGIBLE][:PROTECTIVE]
         reasons: list[Mapping[str, object]] = []
         for direction, sign, chosen in ((RAISES, 1.0, raising), (PROTECTS, -1.0, protective)):
             for rank, k in enumerate(chosen, start=1):

@@ -16,9 +16,10 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from scoring.calibration import Platt
 from scoring.cold_start import SegmentRates
@@ -47,7 +48,8 @@ class Promotion:
         head: name of the head.
         model_version: the version decided upon.
         is_promoted: whether it serves from now on.
-        reason: 'first', 'refresh' (same parameters, newer data), 'better', 'not_better'.
+        reason: 'first', 'refresh' (same procedure, newer data), 'better', 'not_better',
+            'not_compared' (a challenger without comparison), 'older' (trained for a past month).
         decided_at: aware instant, given by the caller.
         replaced: version that served before; None for the first.
         comparison: paired log-loss difference and its interval, where one was made.
@@ -116,6 +118,31 @@ def versions(models_dir: Path, head: str) -> list[str]:
     return [name for _, name in sorted(found)]
 
 
+def version_at(
+    models_dir: Path, head: str, cutoff: dt.date, features: Sequence[str] | None = None
+) -> str | None:
+    """The version trained on knowledge up to ``cutoff``; the last promoted one of several.
+
+    Args:
+        models_dir: the registry.
+        head: name of the head.
+        cutoff: training cutoff asked for.
+        features: columns at hand; a version that needs others does not count.
+
+    Returns:
+        The version, or None where that month's model has yet to be trained.
+    """
+    found = []
+    for version in versions(models_dir, head):
+        record = _manifest(models_dir, head, version)
+        fits = features is None or set(record["features"]) <= set(features)
+        if record["training_cutoff_on"] == cutoff.isoformat() and fits:
+            found.append(version)
+    promoted = [d.model_version for d in promotions(models_dir, head) if d.is_promoted]
+    last = [v for v in promoted if v in found]
+    return last[-1] if last else (found[-1] if found else None)
+
+
 def promotions(models_dir: Path, head: str | None = None) -> list[Promotion]:
     """All decisions, oldest first; a half-written last line (a crash) is not a decision."""
     path = models_dir / PROMOTIONS
@@ -145,7 +172,8 @@ def consider(
 
     The first model serves. One with the champion's parameters, features and head is a refresh and
     serves (it is the same procedure, knowing more). Any other is a challenger: it serves only if
-    its paired, account-clustered log-loss difference lies below zero, interval included.
+    its paired, account-clustered log-loss difference lies below zero, interval included. A model
+    with an earlier cutoff than the champion's was trained for a past month and never serves.
 
     Args:
         models_dir: the registry.
@@ -154,26 +182,24 @@ def consider(
         comparison: of the champion's and the challenger's procedures; needed for a challenger.
 
     Raises:
-        RegistryError: the model is not saved, or a challenger comes without comparison.
+        RegistryError: the model is not saved.
     """
     if not (models_dir / model.head / model.version).is_dir():
         raise RegistryError(f"save model {model.head}/{model.version} before deciding about it")
     champion = serving(models_dir, model.head)
-    if champion == model.version:
-        return next(
-            d
-            for d in reversed(promotions(models_dir, model.head))
-            if d.is_promoted and d.model_version == model.version
-        )
+    decided = [d for d in promotions(models_dir, model.head) if d.model_version == model.version]
+    if decided and (comparison is None or champion == model.version):
+        return decided[-1]
     if champion is None:
         is_promoted, reason = True, "first"
+    elif _manifest(models_dir, model.head, champion)["training_cutoff_on"] > (
+        model.cutoff.isoformat()
+    ):
+        is_promoted, reason = False, "older"
     elif _is_same_procedure(models_dir, model, champion):
         is_promoted, reason = True, "refresh"
     elif comparison is None:
-        raise RegistryError(
-            f"model {model.head}/{model.version} differs from the champion in parameters or "
-            "features: compare the two before deciding"
-        )
+        is_promoted, reason = False, "not_compared"
     else:
         is_promoted = comparison.is_better
         reason = "better" if is_promoted else "not_better"
@@ -293,12 +319,21 @@ def config_of(record: Mapping[str, object]) -> TrainConfig:
 
 def _is_same_procedure(models_dir: Path, model: Model, champion: str) -> bool:
     """Whether only the data differ."""
-    path = models_dir / model.head / champion / "manifest.json"
-    if not path.exists():
-        return False
-    was = json.loads(path.read_text(encoding="utf-8"))
+    was = _manifest(models_dir, model.head, champion)
     now = json.loads(_json(model.manifest))
     return all(was.get(k) == now.get(k) for k in ("head", "parameters", "features"))
+
+
+def _manifest(models_dir: Path, head: str, version: str) -> Mapping[str, Any]:
+    """What a stored version was made of."""
+    path = models_dir / head / version / "manifest.json"
+    try:
+        record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, json.JSONDecodeError) as error:
+        raise RegistryError(
+            f"the manifest of {head}/{version} cannot be read ({type(error).__name__}); restore it"
+        ) from error
+    return record
 
 
 def _assert_same(folder: Path, files: Mapping[str, str]) -> None:

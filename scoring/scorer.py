@@ -14,7 +14,7 @@ from scipy import stats
 from scoring.arrays import DECIMALS, Floats, sigmoid
 from scoring.bands import in_force
 from scoring.cold_start import SEGMENT_RATE
-from scoring.errors import ClockError, FrameError
+from scoring.errors import ClockError
 from scoring.frame import Prepared, prepare
 from scoring.members import mean_explanation, mean_logit
 from scoring.reasons import (
@@ -73,12 +73,12 @@ def score(
         is_backfill: whether the day is past and the score was not there to be acted upon.
 
     Returns:
-        One row an account, `COLUMNS`, sorted by account_id. ``p`` is the probability of the bad
-        outcome (loss); ``percentile`` is 1 for the riskiest.
+        One row an account, `COLUMNS`, sorted by account_id; none where none was open. ``p`` is the
+        probability of the bad outcome (loss); ``percentile`` is 1 for the riskiest.
 
     Raises:
         ClockError: the model knew outcomes of the day's future.
-        FrameError: the frame lacks the model's features, or has no row on that day.
+        FrameError: the frame lacks the model's features.
     """
     if scored_at.tzinfo is None:
         raise ClockError("scored_at needs a time zone")
@@ -91,8 +91,6 @@ def score(
     on_day = pd.to_datetime(frame["observed_on"]).dt.normalize() == pd.Timestamp(as_of)
     prepared = prepare(frame[on_day], model.spec, model.config.grace_days)
     prepared = prepared.take(prepared.rows["is_open"].to_numpy(dtype=np.bool_))
-    if len(prepared) == 0:
-        raise FrameError(f"the feature frame has no open account observed on {as_of}")
 
     z, z_base, names, grouped, reasons = _explained(model, prepared)
     p = sigmoid(z)
