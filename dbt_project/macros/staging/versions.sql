@@ -3,18 +3,13 @@
    Here: the rule of newest-known versions, once for all vendors. Not here: any vendor's columns. #}
 
 {# Rows of finished loads; what a load left that never finished does not exist. #}
-{% macro of_finished_loads(relation) -%}
+{% macro of_finished_loads(source_name, table_name) -%}
 select landed.*
-from {{ relation }} as landed
+from {{ source(source_name, table_name) }} as landed
 inner join {{ ref('stg_lake__finished_loads') }} as finished_loads
     on
         landed._dlt_load_id = finished_loads.load_id
-        and finished_loads.source_name = '{{ source_of(relation) }}'
-{%- endmacro %}
-
-{# Sources live in schemas called lake_<source>. #}
-{% macro source_of(relation) -%}
-    {{ relation.schema | replace('lake_', '') }}
+        and finished_loads.source_name = '{{ source_name }}'
 {%- endmacro %}
 
 {# One row per key: the newest version known as of the as-of date; where none was, the earliest one,
@@ -23,7 +18,7 @@ inner join {{ ref('stg_lake__finished_loads') }} as finished_loads
    because fields that the vendor computes change without a new version.
    tombstone: flag column of a deletion that carries nothing else; the other columns then come from
    the last version that has them, and `_is_deleted` says whether the deletion was known. #}
-{% macro newest_known(relation, key, created=none, tombstone=none) -%}
+{% macro newest_known(source_name, table_name, key, created=none, tombstone=none) -%}
 select *
 from (
     select
@@ -45,7 +40,7 @@ from (
                 landed._version_at,
                 landed._dlt_load_id desc
         ) as _recency
-    from ({{ of_finished_loads(relation) }}) as landed
+    from ({{ of_finished_loads(source_name, table_name) }}) as landed
     {%- if created %}
     where coalesce(landed.{{ created }}, landed._version_at) < {{ as_of_end() }}
     {%- endif %}
@@ -56,7 +51,7 @@ where _recency = 1
 {# All versions of a key known as of the as-of date, one row per key and instant; where none was known,
    the earliest one. last_wins: what decides between two versions that the vendor dates to the same
    second, since its clock has no finer grain. #}
-{% macro known_versions(relation, key, created=none, last_wins=[]) -%}
+{% macro known_versions(source_name, table_name, key, created=none, last_wins=[]) -%}
 select *
 from (
     select
@@ -67,7 +62,7 @@ from (
             partition by {{ key | join(', ') }}, landed._version_at
             order by {{ (['landed._dlt_load_id desc'] + last_wins) | join(', ') }}
         ) as _recency
-    from ({{ of_finished_loads(relation) }}) as landed
+    from ({{ of_finished_loads(source_name, table_name) }}) as landed
     {%- if created %}
     where coalesce(landed.{{ created }}, landed._version_at) < {{ as_of_end() }}
     {%- endif %}

@@ -14,6 +14,7 @@ accounts as (
     from {{ ref('stg_salesforce__account') }}
 ),
 
+-- Companies call the key in billing's metadata as they like; the first of the configured keys counts.
 named as (
     select
         customers.customer_id,
@@ -21,8 +22,12 @@ named as (
     from customers
     inner join accounts
         on
-            substr({{ json_text('customers.metadata', 'crm_account_id') }}, 1, 15)
-            = accounts.short_account_id
+            substr(coalesce(
+                {%- for key in var('billing_metadata_account_keys', ['crm_account_id', 'account_id']) %}
+                {{ json_text('customers.metadata', key) }},
+                {%- endfor %}
+                ''
+            ), 1, 15) = accounts.short_account_id
 )
 
 -- What billing itself says goes before what the CRM says about billing.

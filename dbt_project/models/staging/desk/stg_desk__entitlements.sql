@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('desk', 'entitlements'),
+        'desk', 'entitlements',
         key=['account_id', 'feature_id', 'entitled_from'],
     ) }}
 )

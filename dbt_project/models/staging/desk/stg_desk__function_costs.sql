@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('desk', 'function_costs'), key=['month', 'function', 'purpose']) }}
+    {{ newest_known('desk', 'function_costs', key=['month', 'function', 'purpose']) }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('desk', 'program_enrolments'), key=['program_id', 'account_id']) }}
+    {{ newest_known('desk', 'program_enrolments', key=['program_id', 'account_id']) }}
 )
 
 select

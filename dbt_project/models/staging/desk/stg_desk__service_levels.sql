@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('desk', 'service_levels'),
+        'desk', 'service_levels',
         key=['account_id', 'measured_on', 'kpi_name'],
     ) }}
 )

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('desk', 'success_measurements'), key=['success_measurement_id']) }}
+    {{ newest_known('desk', 'success_measurements', key=['success_measurement_id']) }}
 )
 
 select

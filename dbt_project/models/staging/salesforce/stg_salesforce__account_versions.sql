@@ -1,5 +1,5 @@
 with versions as (
-    {{ known_versions(source('salesforce', 'account'), key=['id'], created='created_date') }}
+    {{ known_versions('salesforce', 'account', key=['id'], created='created_date') }}
 )
 
 select

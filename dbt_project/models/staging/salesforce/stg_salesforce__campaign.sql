@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('salesforce', 'campaign'), key=['id'], created='created_date') }}
+    {{ newest_known('salesforce', 'campaign', key=['id'], created='created_date') }}
 )
 
 select

@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('salesforce', 'campaign_member'),
+        'salesforce', 'campaign_member',
         key=['id'],
         created='created_date',
     ) }}

@@ -1,5 +1,5 @@
 with versions as (
-    {{ known_versions(source('salesforce', 'contact'), key=['id'], created='created_date') }}
+    {{ known_versions('salesforce', 'contact', key=['id'], created='created_date') }}
 )
 
 select

@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('salesforce', 'opportunity_contact_role'),
+        'salesforce', 'opportunity_contact_role',
         key=['id'],
         created='created_date',
     ) }}

@@ -1,6 +1,6 @@
 -- Changes after the as-of date are kept: their old value is what was true as of then.
 with versions as (
-    {{ newest_known(source('salesforce', 'opportunity_field_history'), key=['id']) }}
+    {{ newest_known('salesforce', 'opportunity_field_history', key=['id']) }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'charges'), key=['id'], created='created') }}
+    {{ newest_known('stripe', 'charges', key=['id'], created='created') }}
 )
 
 select

@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('stripe', 'coupons'),
+        'stripe', 'coupons',
         key=['id'],
         created='created',
         tombstone='deleted',

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'credit_notes'), key=['id'], created='created') }}
+    {{ newest_known('stripe', 'credit_notes', key=['id'], created='created') }}
 )
 
 select

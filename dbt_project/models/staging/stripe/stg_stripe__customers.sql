@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('stripe', 'customers'),
+        'stripe', 'customers',
         key=['id'],
         created='created',
         tombstone='deleted',

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'discounts'), key=['id']) }}
+    {{ newest_known('stripe', 'discounts', key=['id']) }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'events'), key=['id'], created='created') }}
+    {{ newest_known('stripe', 'events', key=['id'], created='created') }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'invoice_lines'), key=['id']) }}
+    {{ newest_known('stripe', 'invoice_lines', key=['id']) }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'invoices'), key=['id'], created='created') }}
+    {{ newest_known('stripe', 'invoices', key=['id'], created='created') }}
 )
 
 select

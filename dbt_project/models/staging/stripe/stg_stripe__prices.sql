@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('stripe', 'prices'), key=['id'], created='created') }}
+    {{ newest_known('stripe', 'prices', key=['id'], created='created') }}
 )
 
 select

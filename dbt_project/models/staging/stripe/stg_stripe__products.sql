@@ -1,6 +1,6 @@
 with versions as (
     {{ newest_known(
-        source('stripe', 'products'),
+        'stripe', 'products',
         key=['id'],
         created='created',
         tombstone='deleted',

@@ -1,6 +1,6 @@
 with versions as (
     {{ known_versions(
-        source('stripe', 'subscription_items'),
+        'stripe', 'subscription_items',
         key=['id'],
         created='created',
         last_wins=['deleted desc', 'quantity desc', 'price_id'],

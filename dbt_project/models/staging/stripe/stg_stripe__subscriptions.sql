@@ -1,6 +1,6 @@
 with versions as (
     {{ known_versions(
-        source('stripe', 'subscriptions'),
+        'stripe', 'subscriptions',
         key=['id'],
         created='created',
         last_wins=['ended_at desc nulls last', 'current_period_end desc nulls last', 'status'],

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known(source('usage', 'usage_monthly'), key=['workspace_id', 'month']) }}
+    {{ newest_known('usage', 'usage_monthly', key=['workspace_id', 'month']) }}
 )
 
 select
