@@ -50,9 +50,7 @@ class Fault:
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(Kind):
-            raise ValueError(
-                f"unknown fault {self.kind!r}; use one of {', '.join(get_args(Kind))}"
-            )
+            raise ValueError(f"unknown fault {self.kind!r}; use one of {', '.join(get_args(Kind))}")
         if not 0 <= self.keep < 1:
             raise ValueError(f"keep must be at least 0 and below 1, not {self.keep}")
         re.compile(self.path)
@@ -84,9 +82,7 @@ class Faults:
             self._rules.clear()
             self._fired.clear()
 
-    def take(
-        self, service: str, path: str, query: Sequence[tuple[str, str]] = ()
-    ) -> list[Fault]:
+    def take(self, service: str, path: str, query: Sequence[tuple[str, str]] = ()) -> list[Fault]:
         """The faults that hit this request; each hit uses up one of its rule's count."""
         if not self._rules:
             return []

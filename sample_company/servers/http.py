@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         """Stay silent: queries of a CRM can carry personal data."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self._serve()
 
     do_POST = do_DELETE = do_PATCH = do_PUT = do_HEAD = do_GET  # noqa: N815

@@ -12,13 +12,12 @@ import hmac
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sample_company.servers import soql
 from sample_company.servers.faults import Fault
@@ -143,9 +142,7 @@ class SalesforceService:
 
     def crash_response(self, request: Request, error: Exception) -> Response:
         """A defect of the simulation, named so that a test shows it."""
-        return _error(
-            SalesforceError(500, "UNKNOWN_EXCEPTION", f"{type(error).__name__}: {error}")
-        )
+        return _error(SalesforceError(500, "UNKNOWN_EXCEPTION", f"{type(error).__name__}: {error}"))
 
     # --- requests -------------------------------------------------------------------------------
 
@@ -168,8 +165,9 @@ class SalesforceService:
             spent = self._spend()
             if request.method not in ("GET", "HEAD"):
                 raise SalesforceError(
-                    405, "METHOD_NOT_ALLOWED", f"HTTP Method '{request.method}' not allowed. "
-                    "Allowed are HEAD,GET"
+                    405,
+                    "METHOD_NOT_ALLOWED",
+                    f"HTTP Method '{request.method}' not allowed. Allowed are HEAD,GET",
                 )
             response = self._resource(request, int(match[1]), match["rest"] or "")
             response.headers["Sforce-Limit-Info"] = (
@@ -272,10 +270,7 @@ class SalesforceService:
         match parts:
             case []:
                 return json_response(
-                    {
-                        name: f"{base}/{name}"
-                        for name in ("limits", "query", "queryAll", "sobjects")
-                    }
+                    {name: f"{base}/{name}" for name in ("limits", "query", "queryAll", "sobjects")}
                 )
             case ["limits"]:
                 return self._limits()
@@ -433,8 +428,9 @@ class SalesforceService:
         at = view.position_of(record)
         if at is None or view.deleted[at]:
             raise SalesforceError(
-                404, "NOT_FOUND", "Provided external ID field does not exist or is not accessible: "
-                f"{record}"
+                404,
+                "NOT_FOUND",
+                f"Provided external ID field does not exist or is not accessible: {record}",
             )
         asked = request.get("fields")
         names = (
@@ -445,29 +441,34 @@ class SalesforceService:
         return json_response(view.records(names, np.asarray([at]), version)[0])
 
     def _changed(self, request: Request, thing: SObject, want_deleted: bool) -> Response:
-        view = self._view(thing.name)
         start, end = (_parse_instant(request.get(name), name) for name in ("start", "end"))
         if not thing.has("SystemModstamp"):
             raise _not_found()
-        stamps = view.column("SystemModstamp").astype("datetime64[us]").astype(np.int64)
-        hits = np.flatnonzero(
-            (stamps >= as_microseconds(start))
-            & (stamps < as_microseconds(end))
-            & (view.deleted == want_deleted)
-        )
-        ids = view.column("Id")[hits].tolist()
+        since = as_microseconds(start)
+        until = min(as_microseconds(end), as_microseconds(self._clock()) + 1)
         covered = end.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
-        if not want_deleted:
-            return json_response({"ids": ids, "latestDateCovered": covered})
-        when = view.render_values(view.column("SystemModstamp")[hits], "datetime")
+        if want_deleted:
+            gone = thing.gone(since, until)
+            when = View.render_values(
+                np.asarray([at for _, at in gone], dtype="datetime64[us]"), "datetime"
+            )
+            return json_response(
+                {
+                    "deletedRecords": [
+                        {"id": key, "deletedDate": at}
+                        for (key, _), at in zip(gone, when, strict=True)
+                    ],
+                    "earliestDateAvailable": View.render_values(
+                        np.asarray([since], dtype="datetime64[us]"), "datetime"
+                    )[0],
+                    "latestDateCovered": covered,
+                }
+            )
+        view = self._view(thing.name)
+        stamps = view.column("SystemModstamp").astype(np.int64)
+        hits = np.flatnonzero((stamps >= since) & (stamps < until) & ~view.deleted)
         return json_response(
-            {
-                "deletedRecords": [
-                    {"id": key, "deletedDate": at} for key, at in zip(ids, when, strict=True)
-                ],
-                "earliestDateAvailable": covered,
-                "latestDateCovered": covered,
-            }
+            {"ids": view.column("Id")[hits].tolist(), "latestDateCovered": covered}
         )
 
     def _describe(self, thing: SObject, base: str) -> Json:
@@ -574,7 +575,3 @@ def _describe_field(item: Field) -> dict[str, Json]:
         "unique": item.kind == "id",
         "externalId": False,
     }
-
-
-Fields = Sequence[Field]
-Masks = npt.NDArray[np.bool_]

@@ -22,7 +22,6 @@ from sample_company.servers.versions import Positions, Versions, microseconds
 
 Tables = Mapping[str, pd.DataFrame]
 Array = npt.NDArray[Any]
-NEVER = np.iinfo(np.int64).max
 
 #: Types of describe and the types that queries know.
 _QUERY_TYPES = {
@@ -78,7 +77,6 @@ class SObject:
         label: str | None = None,
         has_modstamp: bool = True,
         has_is_deleted: bool = True,
-        erased: Mapping[str, int] | None = None,
     ) -> None:
         self.name = name
         self.label = label or name.removesuffix("__c").replace("_", " ")
@@ -97,10 +95,9 @@ class SObject:
             if "created_at" in rows.columns
             else first
         )
-        self.erased_at: npt.NDArray[np.int64] | None = None
-        if erased:
-            when = rows[key].map(dict(erased)).fillna(NEVER)
-            self.erased_at = when.to_numpy(dtype=np.int64)
+        self.erased: npt.NDArray[np.bool_] | None = (
+            rows["is_erased"].to_numpy(dtype=bool) if "is_erased" in rows.columns else None
+        )
         system = [Field("Id", "id", key)]
         if has_is_deleted:
             system.append(Field("IsDeleted", "boolean"))
@@ -145,12 +142,23 @@ class SObject:
             ) from None
 
     def visible(self, now: int) -> Positions:
-        """Positions of the records that exist at `now`, deleted ones included, erased ones not."""
+        """Positions of the records that exist at `now`.
+
+        Deleted ones lie in the recycle bin and are included; erased ones skipped the bin.
+        """
         positions = self.versions.visible(now)
-        if self.erased_at is not None:
-            positions = positions[self.erased_at[positions] > now]
+        if self.erased is not None:
+            positions = positions[~self.erased[positions]]
         # Natural order of a query without ORDER BY: as created.
         return positions[np.argsort(self.created[positions], kind="stable")]
+
+    def gone(self, since: int, until: int) -> list[tuple[str, int]]:
+        """Ids deleted or erased in a range of time and when, oldest first."""
+        at = self.versions.at
+        out = self.deleted if self.erased is None else self.deleted | self.erased
+        hits = np.flatnonzero(out & (at >= since) & (at < until))
+        keys = self.versions.frame[self.versions.key].to_numpy(dtype=object)[hits]
+        return sorted(zip(keys.tolist(), at[hits].tolist(), strict=True), key=lambda row: row[1])
 
     def array(self, item: Field) -> Array:
         """A field over all versions, typed as `soql.Columns` wants it."""
@@ -164,9 +172,9 @@ class SObject:
             case "IsDeleted":
                 return self.deleted
             case "CreatedDate":
-                return self.created.astype("datetime64[us]")
+                return _whole_seconds(self.created)
             case "SystemModstamp" | "LastModifiedDate":
-                return self.versions.at.astype("datetime64[us]")
+                return _whole_seconds(self.versions.at)
         rows = self.versions.frame
         kind = item.query_type
         if item.column is None:
@@ -181,6 +189,11 @@ class SObject:
             return values.to_numpy(dtype="datetime64[D]" if kind == "date" else "datetime64[us]")
         text = series.astype(object)
         return text.where(series.notna(), None).to_numpy(dtype=object)
+
+
+def _whole_seconds(at: npt.NDArray[np.int64]) -> Array:
+    """Salesforce keeps its own stamps to the second, which is why they are not unique."""
+    return (at // 1_000_000).astype("datetime64[s]").astype("datetime64[us]")
 
 
 def _nulls(kind: str, length: int) -> Array:
@@ -294,12 +307,18 @@ class View:
         ]
         kind = self.thing.name
         rows: list[dict[str, Json]] = [
-            {"attributes": {"type": kind, "url": base + key}, **dict(zip(plain, values, strict=True))}
-            for key, values in zip(ids, zip(*columns, strict=True) if columns else ((),) * len(ids),
-                                   strict=True)
+            {
+                "attributes": {"type": kind, "url": base + key},
+                **dict(zip(plain, values, strict=True)),
+            }
+            for key, values in zip(
+                ids, zip(*columns, strict=True) if columns else ((),) * len(ids), strict=True
+            )
         ]
         for relation in dict.fromkeys(name.partition(".")[0] for name in names if "." in name):
-            inner = [n.partition(".")[2] for n in names if n.partition(".")[0] == relation and "." in n]
+            inner = [
+                n.partition(".")[2] for n in names if n.partition(".")[0] == relation and "." in n
+            ]
             parent, index = self._parent(self.thing.relation(relation))
             at = index[positions]
             nested = iter(parent.records(inner, at[at >= 0], version))
@@ -380,10 +399,6 @@ _LEVELS = ("end_user", "manager", "director_plus")
 _ORIGINS = ("new_prospect", "alumni_led", "boomerang", "lost_deal", "rip_and_replace")
 
 
-def _owner_column(frame: pd.DataFrame) -> str:
-    return "owner_employee_id" if "owner_employee_id" in frame.columns else "owner_id"
-
-
 _ACCOUNT_FIELDS = (
     _ref("MasterRecordId", "merged_into", "Account"),
     Field("Name", "string", "name"),
@@ -420,17 +435,13 @@ def _contact_frame(tables: Tables) -> pd.DataFrame:
                    "former_contact_id", "is_email_opted_out", "merged_into_contact_id",
                    "left_on")  # fmt: skip
     first, last = frame["first_name"], frame["last_name"]
-    return frame.assign(full_name=(first.astype("str").fillna("") + " " + last.astype("str"))
-                        .str.strip())
+    return frame.assign(
+        full_name=(first.astype("str").fillna("") + " " + last.astype("str")).str.strip()
+    )
 
 
 def _contact(tables: Tables) -> SObject:
     frame = _contact_frame(tables)
-    erased: dict[str, int] = {}
-    if "erasure_requests" in tables:
-        requests = tables["erasure_requests"]
-        at = next(c for c in ("erased_at", "known_at", "requested_at") if c in requests.columns)
-        erased = dict(zip(requests["contact_id"], microseconds(requests[at]).tolist(), strict=True))
     return SObject(
         "Contact",
         "003",
@@ -450,10 +461,9 @@ def _contact(tables: Tables) -> SObject:
                   values=("champion", "sponsor", "economic_buyer", "admin", "user")),
             _pick("Consent_Basis__c", "consent_basis"),
             _pick("Departure_Terms__c", "departure_terms"),
-            Field("Left_On__c", "date", "left_on" if "left_on" in frame.columns else None),
+            Field("Left_On__c", "date", "left_on"),
             _ref("Former_Contact_Id__c", "former_contact_id", "Contact"),
         ),
-        erased=erased,
     )  # fmt: skip
 
 
@@ -560,8 +570,7 @@ def _opportunity_contact_role(tables: Tables) -> SObject:
     return SObject(
         "OpportunityContactRole",
         "00K",
-        _with_key(frame, "00K", "opportunity_id", "contact_id"),
-        "_key",
+        *_keyed(frame, "opportunity_contact_id", "00K", "opportunity_id", "contact_id"),
         (
             _ref("OpportunityId", "opportunity_id", "Opportunity"),
             _ref("ContactId", "contact_id", "Contact"),
@@ -572,8 +581,12 @@ def _opportunity_contact_role(tables: Tables) -> SObject:
     )
 
 
-def _with_key(frame: pd.DataFrame, prefix: str, *columns: str) -> pd.DataFrame:
-    return frame.assign(_key=_stable_ids(prefix, *(frame[column] for column in columns)))
+def _keyed(frame: pd.DataFrame, key: str, prefix: str, *columns: str) -> tuple[pd.DataFrame, str]:
+    """The frame and its key: the world's own, or else one made of what the record joins."""
+    if key in frame.columns:
+        return frame, key
+    made = _stable_ids(prefix, *(frame[column] for column in columns))
+    return frame.assign(_key=made), "_key"
 
 
 _TASK_TYPES = {
@@ -585,29 +598,34 @@ _EVENT_TYPES = {
     "conference": "Conference", "value_report": "Value report",
 }  # fmt: skip
 _ACTIVITY_COLUMNS = ("activity_id", "account_id", "opportunity_id", "employee_id",
-                     "activity_type", "event_at", "duration_minutes", "is_two_way",
+                     "crm_object", "activity_type", "event_at", "duration_minutes", "is_two_way",
                      "acknowledged_on")  # fmt: skip
 
 
-def _activities(tables: Tables, prefix: str) -> pd.DataFrame:
-    """Activities of one of the two objects, told apart by their ids, with the first participant."""
+def _activities(tables: Tables, kind: str) -> pd.DataFrame:
+    """Activities of one of the two objects with the person in charge of each."""
     frame = _table(tables, "activities", *_ACTIVITY_COLUMNS)
-    frame = frame[frame["activity_id"].astype(str).str.startswith(prefix)]
-    people = _table(tables, "activity_participants", "activity_id", "contact_id")
-    first = people.drop_duplicates("activity_id").set_index("activity_id")["contact_id"]
+    frame = frame[frame["crm_object"] == kind]
+    people = _participants(tables)
+    main = people.sort_values("is_primary", ascending=False, kind="stable")
+    first = main.drop_duplicates("activity_id").set_index("activity_id")["contact_id"]
     at = pd.to_datetime(frame["event_at"], utc=True)
+    length = pd.to_numeric(frame["duration_minutes"]).fillna(0).astype("int64")
     return frame.assign(
         event_at=at,
         activity_date=at.dt.floor("D"),
-        end_at=at + pd.to_timedelta(
-            pd.to_numeric(frame["duration_minutes"]).astype("Float64").fillna(0), unit="min"),
+        end_at=at + pd.to_timedelta(length, unit="min"),
         who_id=frame["activity_id"].map(first),
         what_id=frame["opportunity_id"].fillna(frame["account_id"]),
-    )  # fmt: skip
+    )
+
+
+def _participants(tables: Tables) -> pd.DataFrame:
+    return _table(tables, "activity_participants", "activity_id", "contact_id", "is_primary")
 
 
 def _task(tables: Tables) -> SObject:
-    frame = _activities(tables, "00T")
+    frame = _activities(tables, "task")
     kind = _words(frame["activity_type"], _TASK_TYPES)
     return SObject(
         "Task",
@@ -638,7 +656,7 @@ def _task(tables: Tables) -> SObject:
 
 
 def _event(tables: Tables) -> SObject:
-    frame = _activities(tables, "00U")
+    frame = _activities(tables, "event")
     return SObject(
         "Event",
         "00U",
@@ -664,21 +682,16 @@ def _event(tables: Tables) -> SObject:
 
 
 def _event_relation(tables: Tables) -> SObject:
-    people = _table(tables, "activity_participants", "activity_id", "contact_id")
-    people = people[people["activity_id"].astype(str).str.startswith("00U")]
-    events = _table(tables, "activities", *_ACTIVITY_COLUMNS).drop_duplicates("activity_id")
-    at = "version_at" if "version_at" in events.columns else "known_at"
-    known = events.set_index("activity_id")[at]
-    frame = people.drop(columns=[c for c in ("known_at", "version_at") if c in people.columns])
-    frame = frame.assign(version_at=frame["activity_id"].map(known))
-    frame = frame[frame["version_at"].notna()].assign(
+    people = _participants(tables)
+    activities = _table(tables, "activities", *_ACTIVITY_COLUMNS)
+    events = activities.loc[activities["crm_object"] == "event", "activity_id"]
+    frame = people[people["activity_id"].isin(events)].assign(
         is_invitee=True, is_parent=True, is_what=False, status="Accepted"
     )
     return SObject(
         "EventRelation",
         "0RE",
-        _with_key(frame, "0RE", "activity_id", "contact_id"),
-        "_key",
+        *_keyed(frame, "activity_participant_id", "0RE", "activity_id", "contact_id"),
         (
             _ref("RelationId", "contact_id", "Contact", "User", "Lead"),
             _ref("EventId", "activity_id", "Event"),
@@ -701,12 +714,10 @@ def _case(tables: Tables) -> SObject:
     frame = _table(tables, "cases", "case_id", "account_id", "contact_id", "case_type", "priority",
                    "status", "origin", "opened_at", "first_response_at", "closed_at", "csat_score",
                    "handoffs", "is_bug_confirmed", "employee_id")  # fmt: skip
-    if "created_at" not in frame.columns:
-        frame = frame.assign(created_at=frame["opened_at"])
-    owner = next((c for c in ("owner_employee_id", "owner_id", "employee_id")
-                  if c in frame.columns), None)  # fmt: skip
     frame = frame.assign(
-        type=_words(frame["case_type"], _CASE_TYPES), is_closed=frame["closed_at"].notna()
+        type=_words(frame["case_type"], _CASE_TYPES),
+        is_closed=frame["closed_at"].notna(),
+        created_at=pd.to_datetime(frame["opened_at"], utc=True),
     )
     fields = (
         _ref("ContactId", "contact_id", "Contact"),
@@ -717,26 +728,22 @@ def _case(tables: Tables) -> SObject:
         _pick("Priority", "priority"),
         Field("IsClosed", "boolean", "is_closed"),
         Field("ClosedDate", "datetime", "closed_at"),
-        _ref("OwnerId", owner, "User"),
+        _ref("OwnerId", "employee_id", "User"),
         Field("First_Response_At__c", "datetime", "first_response_at"),
         Field("Csat_Score__c", "double", "csat_score"),
         Field("Handoffs__c", "double", "handoffs"),
         Field("Is_Bug_Confirmed__c", "boolean", "is_bug_confirmed"),
     )
-    return SObject("Case", "500", frame, "case_id", _optional(fields, frame, "origin"))
+    return SObject("Case", "500", frame, "case_id", fields)
 
 
 def _campaign(tables: Tables) -> SObject:
-    frame = _table(tables, "campaigns", "campaign_id", "name", "campaign_type", "audience",
+    frame = _table(tables, "campaigns", "campaign_id", "name", "campaign_type", "audience", "status",
                    "started_on", "ended_on", "actual_cost_usd")  # fmt: skip
-    if "version_at" not in frame.columns and "known_at" not in frame.columns:
-        frame = frame.assign(version_at=pd.to_datetime(frame["started_on"], utc=True))
-    at = frame["version_at"] if "version_at" in frame.columns else frame["known_at"]
-    ended = pd.to_datetime(frame["ended_on"], utc=True)
     return SObject(
         "Campaign",
         "701",
-        frame.assign(status=np.where(ended <= at, "Completed", "In Progress")),
+        frame,
         "campaign_id",
         (
             Field("Name", "string", "name"),
@@ -756,13 +763,12 @@ def _campaign_member(tables: Tables) -> SObject:
     return SObject(
         "CampaignMember",
         "00v",
-        _with_key(frame, "00v", "campaign_id", "contact_id"),
-        "_key",
+        *_keyed(frame, "campaign_member_id", "00v", "campaign_id", "contact_id"),
         (
             _ref("CampaignId", "campaign_id", "Campaign"),
             _ref("LeadId", None),
             _ref("ContactId", "contact_id", "Contact"),
-            _pick("Status", "status", "Sent", "Responded"),
+            _pick("Status", "status", "Sent", "Responded", "Attended"),
             Field("HasResponded", "boolean", "has_responded"),
             Field("FirstRespondedDate", "date", "responded_at"),
         ),
@@ -798,7 +804,7 @@ def _action_plan(tables: Tables) -> SObject:
         frame,
         "action_plan_id",
         (
-            _ref("OwnerId", _owner_column(frame), "User"),
+            _ref("OwnerId", "owner_id", "User"),
             _ref("Account__c", "account_id", "Account"),
             _pick("Plan_Type__c", "plan_type", "save", "success", "onboarding"),
             Field("Opened_On__c", "date", "opened_on"),

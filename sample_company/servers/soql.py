@@ -136,8 +136,9 @@ class _Parser:
         while position < len(self.text):
             match = _TOKEN.match(self.text, position)
             if match is None:
-                raise malformed(f"unexpected character at position {position}: "
-                                f"'{self.text[position]}'")
+                raise malformed(
+                    f"unexpected character at position {position}: '{self.text[position]}'"
+                )
             kind = match.lastgroup or ""
             if kind != "space":
                 self.tokens.append((kind, match.group()))
@@ -210,9 +211,7 @@ class _Parser:
         if self.take_word("OFFSET"):
             offset = self.expect_integer("OFFSET")
             if offset > 2000:
-                raise SoqlError(
-                    "NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000"
-                )
+                raise SoqlError("NUMBER_OUTSIDE_VALID_RANGE", "Maximum SOQL offset allowed is 2000")
         if self.peek()[0] != "end":
             raise malformed(f"unexpected token: '{self.peek()[1]}'")
         query = Query(
@@ -404,9 +403,7 @@ class Columns(Protocol):
 def select(query: Query, rows: Columns, now: datetime) -> npt.NDArray[np.int64]:
     """Positions of the rows that the query selects, in its order."""
     mask = (
-        np.ones(len(rows), dtype=bool)
-        if query.where is None
-        else _evaluate(query.where, rows, now)
+        np.ones(len(rows), dtype=bool) if query.where is None else _evaluate(query.where, rows, now)
     )
     positions = np.flatnonzero(mask)
     for key in reversed(query.order):
@@ -597,9 +594,7 @@ def _literal(item: Comparison, value: Value, kind: str) -> Any:
                 "should be enclosed in quotes",
             )
         if kind in ("id", "reference") and len(value.value) not in (15, 18):
-            raise SoqlError(
-                "INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value.value}"
-            )
+            raise SoqlError("INVALID_QUERY_FILTER_OPERATOR", f"invalid ID field: {value.value}")
         return value.value
     if kind == "boolean":
         if value.kind != "boolean":
@@ -652,9 +647,7 @@ def _is_null(column: Array) -> Mask:
     return np.zeros(len(column), dtype=bool)
 
 
-def _order_of(
-    rows: Columns, key: Order, positions: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
+def _order_of(rows: Columns, key: Order, positions: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """A stable order of the positions by one key; nulls come first unless told otherwise."""
     values = rows.column(key.name)[positions]
     null = _is_null(values)

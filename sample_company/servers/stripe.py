@@ -26,9 +26,10 @@ from sample_company.servers.stripe_objects import (
     Object,
     Row,
     StripeData,
+    Table,
     Version,
-    _Table,
     list_object,
+    stable_id,
 )
 from sample_company.servers.versions import Cache, Positions, as_microseconds
 
@@ -86,7 +87,7 @@ class _Resource:
 
     path: str
     noun: str
-    table: _Table
+    table: Table
     render: Render
     #: Filter name -> column compared for equality.
     equals: dict[str, str] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class _Resource:
     #: Filters that the list cannot do without.
     requires: tuple[str, ...] = ()
     #: Rows of the table that belong to this list at all.
-    only: Callable[[_Table, Positions], Positions] | None = None
+    only: Callable[[Table, Positions], Positions] | None = None
     #: Turns a row's key into the object's id, where the two differ.
     ident: Callable[[str], str] = staticmethod(lambda key: key)  # type: ignore[assignment]
     search: dict[str, str] | None = None
@@ -258,9 +259,7 @@ class StripeService:
 
         return self._listings.get((resource.path, now), compute)
 
-    def _list(
-        self, request: Request, resource: _Resource, now: int, version: Version
-    ) -> Object:
+    def _list(self, request: Request, resource: _Resource, now: int, version: Version) -> Object:
         allowed = {*_PAGING, *resource.equals, *resource.ranges, "payment[payment_intent]",
                    "payment[type]"}  # fmt: skip
         _check_parameters(request, allowed, set(resource.ranges))
@@ -273,9 +272,7 @@ class StripeService:
         keep = self._filter(request, resource, listing)
         chosen, has_more = _cut(request, np.flatnonzero(keep), listing.index, resource.noun)
         rows = resource.table.rows(listing.positions[chosen])
-        return list_object(
-            resource.render(rows, now, version), f"/v1/{resource.path}", has_more
-        )
+        return list_object(resource.render(rows, now, version), f"/v1/{resource.path}", has_more)
 
     def _filter(self, request: Request, resource: _Resource, listing: _Listing) -> Mask:
         columns, positions = resource.table.columns, listing.positions
@@ -308,9 +305,7 @@ class StripeService:
         index = {row["invoice_line_id"]: at for at, row in enumerate(rows)}
         chosen, has_more = _cut(request, np.arange(len(rows)), index, "invoice line item")
         data = self._data.render_lines([rows[at] for at in chosen], now, version)
-        return list_object(
-            data, f"/v1/invoices/{ident}/lines", has_more, total_count=len(rows)
-        )
+        return list_object(data, f"/v1/invoices/{ident}/lines", has_more, total_count=len(rows))
 
     def _events(self, request: Request, now: int) -> Object:
         _check_parameters(
@@ -320,6 +315,8 @@ class StripeService:
         feed = self._data.events(now)
         types = [value for name, value in request.query if re.fullmatch(r"types(\[\d*\])?", name)]
         single = request.get("type")
+        if len(types) > 20:
+            raise StripeError(400, "You may only specify up to 20 event types.", param="types")
         if types and single:
             raise StripeError(400, "You may only specify one of these parameters: type, types.")
         wanted = _type_pattern(types or ([single] if single else []))
@@ -338,9 +335,7 @@ class StripeService:
         chosen, has_more = _cut(request, np.flatnonzero(keep), index, "event")
         return list_object([feed[at] for at in chosen], "/v1/events", has_more)
 
-    def _retrieve(
-        self, resource: _Resource, ident: str, now: int, version: Version
-    ) -> Object:
+    def _retrieve(self, resource: _Resource, ident: str, now: int, version: Version) -> Object:
         at = self._listing(resource, now).index.get(ident)
         if at is None:
             raise _missing(resource.noun, ident)
@@ -353,9 +348,7 @@ class StripeService:
 
     # --- search ---------------------------------------------------------------------------------
 
-    def _search(
-        self, request: Request, resource: _Resource, now: int, version: Version
-    ) -> Object:
+    def _search(self, request: Request, resource: _Resource, now: int, version: Version) -> Object:
         _check_parameters(request, {"query", "limit", "page"}, set())
         query = request.get("query")
         if not query:
@@ -376,9 +369,7 @@ class StripeService:
         has_more = start + limit < len(hits)
         return {
             "object": "search_result",
-            "data": resource.render(
-                resource.table.rows(listing.positions[chosen]), now, version
-            ),
+            "data": resource.render(resource.table.rows(listing.positions[chosen]), now, version),
             "has_more": has_more,
             "next_page": str(start + limit) if has_more else None,
             "url": f"/v1/{resource.path}/search",
@@ -407,8 +398,12 @@ class StripeService:
         if not isinstance(value, dict) or not steps:
             return
         name = steps[0]
-        if name == "payments" and value.get("object") == "invoice" and version.is_basil:
-            value["payments"] = self._data.payments_of(value["id"], now, version)
+        if name not in value and (value.get("object"), name) in _ON_REQUEST:
+            value[name] = (
+                self._data.payments_of(value["id"], now, version)
+                if name == "payments" and version.is_basil
+                else None
+            )
         if name not in value:
             if value.get("deleted"):
                 return
@@ -434,6 +429,9 @@ class StripeService:
             raise StripeError(400, f"This property cannot be expanded ({path}).", param="expand")
         return found
 
+
+#: Attributes that an object shows only when they are expanded. This company has no tiered prices.
+_ON_REQUEST = {("invoice", "payments"), ("price", "tiers"), ("coupon", "applies_to")}
 
 # --- the lists ----------------------------------------------------------------------------------
 
@@ -499,25 +497,21 @@ def _resources(data: StripeData) -> Iterable[_Resource]:
     )  # fmt: skip
 
 
-def _billed_apart(table: _Table, positions: Positions) -> Positions:
+def _billed_apart(table: Table, positions: Positions) -> Positions:
     apart = table.columns.array("is_proration") | table.columns.array("is_one_off")
     return positions[apart[positions]]
 
 
-def _with_invoice(table: _Table, positions: Positions) -> Positions:
+def _with_invoice(table: Table, positions: Positions) -> Positions:
     invoices = table.columns.array("invoice_id")[positions]
     return positions[np.fromiter((x is not None for x in invoices), bool, len(positions))]
 
 
 def _invoice_item_id(key: str) -> str:
-    from sample_company.servers.stripe_objects import stable_id
-
     return stable_id("ii", key)
 
 
 def _invoice_payment_id(key: str) -> str:
-    from sample_company.servers.stripe_objects import stable_id
-
     return stable_id("inpay", key)
 
 
@@ -589,8 +583,9 @@ def _limit(request: Request) -> int:
     if not 1 <= limit <= _MAX_LIMIT:
         raise StripeError(
             400,
-            "This value must be less than or equal to 100 (it currently is "
-            f"'{limit}')." if limit > 0 else "This value must be greater than or equal to 1.",
+            f"This value must be less than or equal to 100 (it currently is '{limit}')."
+            if limit > 0
+            else "This value must be greater than or equal to 1.",
             param="limit",
         )
     return limit

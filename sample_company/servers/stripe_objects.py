@@ -67,7 +67,7 @@ def list_object(data: Sequence[Json], url: str, has_more: bool, **more: Json) ->
 
 
 @dataclass(frozen=True)
-class _Table:
+class Table:
     """A table of versions or facts with its columns at hand."""
 
     versions: Versions
@@ -75,13 +75,11 @@ class _Table:
     key: str
 
     @classmethod
-    def of(cls, frame: pd.DataFrame, key: str, at: str = "version_at") -> _Table:
+    def of(cls, frame: pd.DataFrame, key: str, at: str = "version_at") -> Table:
         versions = Versions(frame, key, at)
         created = "created_at" if "created_at" in frame.columns else None
         if created is None:
-            versions.frame["created_at"] = pd.to_datetime(
-                versions.first_at(), unit="us", utc=True
-            )
+            versions.frame["created_at"] = pd.to_datetime(versions.first_at(), unit="us", utc=True)
         return cls(versions, Columns(versions.frame), key)
 
     def rows(self, positions: Positions) -> list[Row]:
@@ -93,28 +91,24 @@ class StripeData:
 
     def __init__(self, tables: Tables, account_version: str = NEWEST) -> None:
         self.account_version = Version(account_version)
-        self.customers = _Table.of(tables["billing_customers"], "billing_customer_id")
-        self.products = _Table.of(tables["products"], "product_id", "known_at")
-        self.prices = _Table.of(tables["prices"], "price_id", "known_at")
-        self.coupons = _Table.of(tables["coupons"], "coupon_id", "known_at")
-        self.subscriptions = _Table.of(tables["subscription_versions"], "subscription_id")
-        self.items = _Table.of(tables["subscription_item_versions"], "subscription_item_id")
-        self.discounts = _Table.of(tables["discounts"], "discount_id", "known_at")
-        self.invoices = _Table.of(tables["invoices"], "invoice_id")
-        self.lines = _Table.of(tables["invoice_lines"], "invoice_line_id", "known_at")
-        self.charges = _Table.of(tables["charges"], "charge_id")
-        self.credit_notes = _Table.of(tables["credit_notes"], "credit_note_id", "known_at")
+        self.customers = Table.of(tables["billing_customers"], "billing_customer_id")
+        self.products = Table.of(tables["products"], "product_id", "known_at")
+        self.prices = Table.of(tables["prices"], "price_id", "known_at")
+        self.coupons = Table.of(tables["coupons"], "coupon_id", "known_at")
+        self.subscriptions = Table.of(tables["subscription_versions"], "subscription_id")
+        self.items = Table.of(tables["subscription_item_versions"], "subscription_item_id")
+        self.discounts = Table.of(tables["discounts"], "discount_id", "known_at")
+        self.invoices = Table.of(tables["invoices"], "invoice_id")
+        self.lines = Table.of(tables["invoice_lines"], "invoice_line_id", "known_at")
+        self.charges = Table.of(tables["charges"], "charge_id")
+        self.credit_notes = Table.of(tables["credit_notes"], "credit_note_id", "known_at")
         self._items_of = Groups(self.items.versions.frame, "subscription_id")
-        self._discounts_of_subscription = Groups(
-            self.discounts.versions.frame, "subscription_id"
-        )
-        self._discounts_of_customer = Groups(
-            self.discounts.versions.frame, "billing_customer_id"
-        )
+        self._discounts_of_subscription = Groups(self.discounts.versions.frame, "subscription_id")
+        self._discounts_of_customer = Groups(self.discounts.versions.frame, "billing_customer_id")
         self._lines_of = Groups(_by_creation(self.lines), "invoice_id")
         self._charges_of = Groups(self.charges.versions.frame, "invoice_id")
         self._invoices_of_subscription = Groups(self.invoices.versions.frame, "subscription_id")
-        self._versions_of: dict[str, tuple[_Table, Groups]] = {}
+        self._versions_of: dict[str, tuple[Table, Groups]] = {}
         for table in (
             self.customers, self.products, self.prices, self.coupons, self.subscriptions,
             self.items, self.discounts, self.invoices, self.lines, self.charges,
@@ -133,7 +127,7 @@ class StripeData:
 
     # --- finding --------------------------------------------------------------------------------
 
-    def newest(self, key: str, value: str, now: int) -> tuple[_Table, int] | None:
+    def newest(self, key: str, value: str, now: int) -> tuple[Table, int] | None:
         """Position of a record's newest version at `now`, deleted or not."""
         table, groups = self._versions_of[key]
         rows = groups.of(value)
@@ -145,7 +139,11 @@ class StripeData:
         for prefix, key, render in self._renderers():
             if ident.startswith(prefix):
                 found = self.newest(key, ident, now)
-                return render(found[0].rows(np.asarray([found[1]])), now, version)[0] if found else None
+                return (
+                    render(found[0].rows(np.asarray([found[1]])), now, version)[0]
+                    if found
+                    else None
+                )
         found = self.newest("coupon_id", ident, now)
         return (
             self.render_coupons(found[0].rows(np.asarray([found[1]])), now, version)[0]
@@ -444,9 +442,7 @@ class StripeData:
             found = self.newest("subscription_id", row["subscription_id"], now)
             assert found is not None  # noqa: S101  # an item is never known before its subscription
             subscription = found[0].rows(np.asarray([found[1]]))[0]
-            held = self._attached(
-                self._discounts_of_subscription.of(row["subscription_id"]), now
-            )
+            held = self._attached(self._discounts_of_subscription.of(row["subscription_id"]), now)
             own = [
                 d["discount_id"] for d in held
                 if d["subscription_item_id"] == row["subscription_item_id"]
@@ -848,9 +844,7 @@ class StripeData:
                 "discount_amounts": [],
                 "effective_at": r["created_at"],
                 "invoice": r["invoice_id"],
-                "lines": list_object(
-                    [_credit_line(r)], f"/v1/credit_notes/{ident}/lines", False
-                ),
+                "lines": list_object([_credit_line(r)], f"/v1/credit_notes/{ident}/lines", False),
                 "livemode": False,
                 "memo": None,
                 "metadata": {},
@@ -944,7 +938,7 @@ class StripeData:
 
     def _version_events(
         self,
-        table: _Table,
+        table: Table,
         render: Callable[[list[Row], int, Version], list[Object]],
         kinds: Callable[[Row | None, Row], list[str]],
         since: int,
@@ -1127,7 +1121,7 @@ def _whole(value: Any) -> int | None:
     return None if value is None else int(value)
 
 
-def _by_creation(lines: _Table) -> pd.DataFrame:
+def _by_creation(lines: Table) -> pd.DataFrame:
     """The lines' frame; facts keep the order in which the world wrote them."""
     return lines.versions.frame
 
