@@ -165,7 +165,7 @@ judged as (
         -- A pause is waited for; one that lasts, or ends in a cancellation, was a departure at its start.
         status = 'paused'
         and (
-            valid_to = ended_at
+            (valid_to = ended_at and ended_at < {{ endless }})
             or least(valid_to, {{ as_of_end() }}) > pause_lapses_at
         ) as is_lapsed_pause
     from limits
