@@ -10,7 +10,6 @@ mail clients.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,22 +17,29 @@ import pandas as pd
 
 from sample_company.rng import F64, I64, U64
 from sample_company.world.noise import Bool, Noise, fold, key_of, spread
-from sample_company.world.office import business_day, days, entry_lag, hours, naive, office_time, utc
+from sample_company.world.office import (
+    business_day,
+    days,
+    entry_lag,
+    hours,
+    naive,
+    office_time,
+    utc,
+)
 from sample_company.world.panel import (
     Days,
     Panel,
     Tables,
     dates,
     happened,
-    plain_ids,
     record_ids,
 )
 from sample_company.world.people import pick_people
+from sample_company.world.staff import Staff
 
 #: Activity types that the CRM keeps as tasks; the others are calendar events.
 TASKS = ("email", "call", "value_report", "social", "other")
-_DURATION = {"call": 30, "meeting": 60, "visit": 180, "qbr": 90, "training": 120,
-             "conference": 480}
+_DURATION = {"call": 30, "meeting": 60, "visit": 180, "qbr": 90, "training": 120, "conference": 480}
 _ATTENTION = {"SMB": 0.35, "mid-market": 1.0, "enterprise": 2.2}
 
 
@@ -61,14 +67,12 @@ def add_activities(tables: Tables, noise: Noise, panel: Panel) -> Tables:
         activities (versions: an edit or an acknowledgement makes a new one), activity_participants,
         campaigns, campaign_members.
     """
-    staff = Staff.of(tables, panel)
     drawn = pd.concat(
         [_monthly(noise, panel, kind) for kind in _kinds(noise, panel)]
         + [_around_deals(noise, panel, tables["opportunities"])],
         ignore_index=True,
     )
-    drawn["employee_id"] = staff.member(noise, drawn["function"], drawn["position"],
-                                        drawn["day"], drawn["key"])
+    drawn["employee_id"] = _performers(noise, Staff.of(tables, panel), drawn)
     participants = _participants(noise, panel, tables["spells"], drawn)
     # A touch with nobody is not a touch; where no such person is known the activity falls away.
     drawn = drawn[drawn["activity_id"].isin(participants["activity_id"])].reset_index(drop=True)
@@ -76,71 +80,26 @@ def add_activities(tables: Tables, noise: Noise, panel: Panel) -> Tables:
     campaigns, members = _campaigns(noise, panel, tables["spells"])
     return {
         "activities": activities,
-        "activity_participants": happened(participants, "known_at", panel.horizon),
+        "activity_participants": happened(participants, "known_at", panel.horizon, "row").drop(
+            columns="row"
+        ),
         "campaigns": campaigns,
         "campaign_members": members,
     }
 
 
-@dataclass(frozen=True)
-class Staff:
-    """The vendor's people: who of a function is employed on a day, and who owns an account."""
-
-    people: pd.DataFrame
-    owners: pd.DataFrame
-    account_keys: U64
-
-    @classmethod
-    def of(cls, tables: Tables, panel: Panel) -> Staff:
-        """Newest version of each employee and the ownership history by account row."""
-        versions = tables["employees"].sort_values("version_at", kind="stable")
-        people = versions.drop_duplicates("employee_id", keep="last").reset_index(drop=True)
-        position = pd.Series(panel.accounts.index, index=panel.accounts["account_id"])
-        owners = tables["account_owners"].assign(
-            position=tables["account_owners"]["account_id"].map(position),
-            day=naive(tables["account_owners"]["owned_from"]).astype("datetime64[s]"),
-        ).dropna(subset=["position"]).astype({"position": "int64"}).sort_values("day", kind="stable")
-        return cls(people, owners[["position", "day", "employee_id"]],
-                   panel.accounts["key"].to_numpy())
-
-    def owner(self, position: I64, day: Days) -> npt.NDArray[np.object_]:
-        """Owner of each account on each day; None where nobody owned it yet."""
-        asked = pd.DataFrame({"position": position, "day": day.astype("datetime64[s]"),
-                              "row": np.arange(position.size)}).sort_values("day", kind="stable")
-        found = pd.merge_asof(asked, self.owners, on="day", by="position")
-        return found.sort_values("row")["employee_id"].to_numpy(dtype=object)
-
-    def member(self, noise: Noise, function: pd.Series, position: pd.Series, day: pd.Series,
-               key: pd.Series) -> npt.NDArray[np.object_]:
-        """An employee of the function on the day: mostly the account's own, else a colleague.
-
-        Accounts keep their person: the choice depends on the account, and changes when that
-        person leaves the vendor.
-        """
-        result = np.full(len(function), None, dtype=object)
-        when = day.to_numpy().astype("datetime64[D]")
-        home = self.account_keys[position.to_numpy(dtype=np.int64)]
-        wanted = function.to_numpy()
-        hired = self.people["hired_on"].to_numpy().astype("datetime64[D]")
-        left = self.people["left_on"].to_numpy().astype("datetime64[D]")
-        left = np.where(np.isnat(left), np.datetime64("2200-01-01", "D"), left)
-        names = self.people["employee_id"].to_numpy(dtype=object)
-        keys = key_of(self.people["employee_id"])
-        for name in pd.unique(function):
-            rows = np.flatnonzero(wanted == name)
-            team = np.flatnonzero((self.people["function"] == name).to_numpy())
-            if not team.size or not rows.size:
-                continue
-            colleague = noise.chance(0.15, "activities.colleague", key.to_numpy()[rows])
-            salt = np.where(colleague, key.to_numpy()[rows].astype(np.int64), -1)
-            best = np.zeros(rows.size, dtype=np.uint64)
-            for member in team:
-                there = (hired[member] <= when[rows]) & (when[rows] < left[member])
-                rank = noise.bits("activities.staff", home[rows], salt, keys[member])
-                better = there & (rank > best)
-                best = np.where(better, rank, best)
-                result[rows[better]] = names[member]
-        return result
+def _performers(noise: Noise, staff: Staff, drawn: pd.DataFrame) -> npt.NDArray[np.object_]:
+    """Who did it: someone of the function in charge."""
+    result = np.full(len(drawn), None, dtype=object)
+    for function, part in drawn.groupby("function"):
+        result[part.index.to_numpy()] = staff.member(
+            noise,
+            str(function),
+            part["position"].to_numpy(),
+            part["day"].to_numpy().astype("datetime64[D]"),
+            part["key"].to_numpy(),
+        )
+    return result
 
 
 def _kinds(noise: Noise, panel: Panel) -> list[Kind]:
@@ -154,7 +113,7 @@ def _kinds(noise: Noise, panel: Panel) -> list[Kind]:
     champion = months["champion_in_place"].to_numpy(dtype=float)
     heard = 1.0 - 0.97 * months["is_silent"].to_numpy(dtype=float)
     notice = months["is_notice_given"].to_numpy(dtype=float)
-    quarter = ((months["month_no"].to_numpy() + panel.of("key").astype(np.int64) % 3) % 3 == 0)
+    quarter = (months["month_no"].to_numpy() + panel.of("key").astype(np.int64) % 3) % 3 == 0
     young = (months["tenure_months"].to_numpy() < 6).astype(float)
     ones = np.ones(len(months))
     # Tepid contacts answer too: without this floor a reply would give the latent state away.
@@ -167,21 +126,63 @@ def _kinds(noise: Noise, panel: Panel) -> list[Kind]:
         Kind("exec_mail", "email", "executive", "director_plus", exec_rate * heard, reply),
         Kind("sales_exec_mail", "email", "sales", "director_plus", 0.06 * ones * attention, reply),
         Kind("visit", "visit", "cs", "director_plus", 2.5 * visited, 0.99 * ones),
-        Kind("manager_call", "call", "cs", "manager", (0.10 + 0.14 * champion) * attention * heard,
-             np.clip(0.35 + 0.45 * champion, 0, 1) * heard),
-        Kind("manager_mail", "email", "cs", "manager", 0.30 * attention ** 0.7,
-             np.clip(0.2 + 0.4 * champion + 0.2 * value, 0, 1) * heard),
-        Kind("user_mail", "email", "cs", "end_user", (0.10 + 0.35 * value) * attention ** 0.5,
-             user_reply),
-        Kind("qbr", "qbr", "cs", "director_plus",
-             quarter * np.clip(attention - 0.4, 0, 1) * (0.05 + 0.55 * connection) * heard, ones),
-        Kind("training", "training", "cs", "end_user",
-             (0.015 + 0.06 * value + 0.12 * young) * attention ** 0.4 * heard, 0.9 * ones),
-        Kind("value_report", "value_report", "cs", "director_plus",
-             quarter * (0.06 + 0.50 * value * np.minimum(attention, 1.2)), reply),
+        Kind(
+            "manager_call",
+            "call",
+            "cs",
+            "manager",
+            (0.10 + 0.14 * champion) * attention * heard,
+            np.clip(0.35 + 0.45 * champion, 0, 1) * heard,
+        ),
+        Kind(
+            "manager_mail",
+            "email",
+            "cs",
+            "manager",
+            0.30 * attention**0.7,
+            np.clip(0.2 + 0.4 * champion + 0.2 * value, 0, 1) * heard,
+        ),
+        Kind(
+            "user_mail",
+            "email",
+            "cs",
+            "end_user",
+            (0.10 + 0.35 * value) * attention**0.5,
+            user_reply,
+        ),
+        Kind(
+            "qbr",
+            "qbr",
+            "cs",
+            "director_plus",
+            quarter * np.clip(attention - 0.4, 0, 1) * (0.05 + 0.55 * connection) * heard,
+            ones,
+        ),
+        Kind(
+            "training",
+            "training",
+            "cs",
+            "end_user",
+            (0.015 + 0.06 * value + 0.12 * young) * attention**0.4 * heard,
+            0.9 * ones,
+        ),
+        Kind(
+            "value_report",
+            "value_report",
+            "cs",
+            "director_plus",
+            quarter * (0.06 + 0.50 * value * np.minimum(attention, 1.2)),
+            reply,
+        ),
         Kind("social", "social", "marketing", "manager", 0.03 * ones, 0.3 * heard),
-        Kind("conference", "conference", "marketing", "manager",
-             (0.010 + 0.022 * connection) * attention ** 0.5 * heard, ones),
+        Kind(
+            "conference",
+            "conference",
+            "marketing",
+            "manager",
+            (0.010 + 0.022 * connection) * attention**0.5 * heard,
+            ones,
+        ),
     ]
 
 
@@ -195,22 +196,38 @@ def _monthly(noise: Noise, panel: Panel, kind: Kind) -> pd.DataFrame:
     occasion = fold(noise.bits(f"activities.{kind.name}.key", key[row], month_no[row], k))
     begin = months["month"].to_numpy().astype("datetime64[D]")[row]
     finish = (month_no[row] + 1).astype("datetime64[M]").astype("datetime64[D]")
-    day = business_day(begin, finish - np.timedelta64(1, "D"),
-                       noise.uniform("activities.day", occasion))
-    frame = _frame(kind.activity_type, kind.function, kind.level,
-                   months["position"].to_numpy()[row], day, occasion)
+    day = business_day(
+        begin, finish - np.timedelta64(1, "D"), noise.uniform("activities.day", occasion)
+    )
+    frame = _frame(
+        kind.activity_type,
+        kind.function,
+        kind.level,
+        months["position"].to_numpy()[row],
+        day,
+        occasion,
+    )
     frame["is_two_way"] = noise.chance(kind.answered[row], "activities.answered", occasion)
     frame["warmth"] = months["exec_connection"].to_numpy()[row]
     return frame[panel.serves(frame["position"], day)].reset_index(drop=True)
 
 
-def _frame(activity_type: str, function: str, level: str, position: I64, day: Days,
-           key: U64) -> pd.DataFrame:
-    return pd.DataFrame({
-        "activity_type": activity_type, "function": function, "level": level,
-        "position": position, "day": day.astype("datetime64[s]"), "key": key,
-        "opportunity_id": None, "is_two_way": True, "warmth": 0.5,
-    })
+def _frame(
+    activity_type: str, function: str, level: str, position: I64, day: Days, key: U64
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "activity_type": activity_type,
+            "function": function,
+            "level": level,
+            "position": position,
+            "day": day.astype("datetime64[s]"),
+            "key": key,
+            "opportunity_id": None,
+            "is_two_way": True,
+            "warmth": 0.5,
+        }
+    )
 
 
 def _around_deals(noise: Noise, panel: Panel, opportunities: pd.DataFrame) -> pd.DataFrame:
@@ -219,8 +236,11 @@ def _around_deals(noise: Noise, panel: Panel, opportunities: pd.DataFrame) -> pd
     first = versions.drop_duplicates("opportunity_id").set_index("opportunity_id")
     closed = versions[versions["is_closed"]].drop_duplicates("opportunity_id")
     ended = first.index.map(closed.set_index("opportunity_id")["version_at"])
-    position = first["account_id"].map(
-        pd.Series(panel.accounts.index, index=panel.accounts["account_id"])).to_numpy(np.int64)
+    position = (
+        first["account_id"]
+        .map(pd.Series(panel.accounts.index, index=panel.accounts["account_id"]))
+        .to_numpy(np.int64)
+    )
     created = naive(first["created_at"]).astype("datetime64[D]")
     key = key_of(first.index.to_series())
     big = np.where(panel.at("segment", position) == "SMB", 1.0, 2.0)
@@ -230,23 +250,32 @@ def _around_deals(noise: Noise, panel: Panel, opportunities: pd.DataFrame) -> pd
     # Dated from the opening on, so that a deal still open today has the same past.
     occasion = noise.bits("activities.deal.key", key[row], k)
     wait = noise.exponential(np.where(new, 25.0, 40.0)[row], "activities.deal.wait", occasion)
-    day = business_day(created[row] + days(wait), created[row] + days(wait + 7),
-                       noise.uniform("activities.day", occasion))
+    day = business_day(
+        created[row] + days(wait),
+        created[row] + days(wait + 7),
+        noise.uniform("activities.day", occasion),
+    )
     stop = naive(pd.Series(ended).astype("datetime64[us, UTC]")).astype("datetime64[D]")[row]
     kept = np.isnat(stop) | (day <= stop)
-    kind = noise.choose(["call", "meeting", "email"], [0.35, 0.25, 0.40], "activities.deal.type",
-                        occasion)
-    level = noise.choose(["director_plus", "manager", "end_user"], [0.5, 0.4, 0.1],
-                         "activities.deal.level", occasion)
+    kind = noise.choose(
+        ["call", "meeting", "email"], [0.35, 0.25, 0.40], "activities.deal.type", occasion
+    )
+    level = noise.choose(
+        ["director_plus", "manager", "end_user"], [0.5, 0.4, 0.1], "activities.deal.level", occasion
+    )
     frame = _frame("email", "sales", "", position[row], day, occasion)
-    frame = frame.assign(activity_type=kind, level=level,
-                         opportunity_id=first.index.to_numpy()[row],
-                         is_two_way=noise.chance(0.6, "activities.deal.answered", occasion))
+    frame = frame.assign(
+        activity_type=kind,
+        level=level,
+        opportunity_id=first.index.to_numpy()[row],
+        is_two_way=noise.chance(0.6, "activities.deal.answered", occasion),
+    )
     return frame[kept].reset_index(drop=True)
 
 
-def _participants(noise: Noise, panel: Panel, spells: pd.DataFrame,
-                  drawn: pd.DataFrame) -> pd.DataFrame:
+def _participants(
+    noise: Noise, panel: Panel, spells: pd.DataFrame, drawn: pd.DataFrame
+) -> pd.DataFrame:
     """Main person of the wanted level, and at meetings one or two more."""
     is_task = drawn["activity_type"].isin(TASKS).to_numpy()
     key = drawn["key"].to_numpy()
@@ -259,29 +288,52 @@ def _participants(noise: Noise, panel: Panel, spells: pd.DataFrame,
         chosen = np.flatnonzero((number == 0) | (~is_task & (more >= number)))
         level = drawn["level"].to_numpy(dtype=object)[chosen]
         wanted = level if number == 0 else np.full(chosen.size, "", dtype=object)
-        people = pick_people(noise, f"activities.person.{number}", spells, position[chosen],
-                             day[chosen], key[chosen], wanted)
+        people = pick_people(
+            noise,
+            f"activities.person.{number}",
+            spells,
+            position[chosen],
+            day[chosen],
+            key[chosen],
+            wanted,
+        )
         rows = chosen[people.index.to_numpy()]
-        parts.append(pd.DataFrame({
-            "activity_id": drawn["activity_id"].to_numpy()[rows],
-            "contact_id": spells["contact_id"].to_numpy()[people.to_numpy()],
-            "is_primary": number == 0, "row": rows,
-        }))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "activity_id": drawn["activity_id"].to_numpy()[rows],
+                    "contact_id": spells["contact_id"].to_numpy()[people.to_numpy()],
+                    "is_primary": number == 0,
+                    "row": rows,
+                }
+            )
+        )
     people = pd.concat(parts, ignore_index=True).drop_duplicates(["activity_id", "contact_id"])
     with_main = set(parts[0]["activity_id"])
     people = people[people["activity_id"].isin(with_main)]
     event = _event_at(noise, panel, drawn)
-    people["known_at"] = utc((event + entry_lag(noise, "activities", key))[people.pop("row")])
-    people.insert(0, "activity_participant_id", record_ids(
-        "0RE", fold(key_of(people["activity_id"]), key_of(people["contact_id"]))))
+    people["known_at"] = utc((event + entry_lag(noise, "activities", key))[people["row"]])
+    # The person in charge comes first among those entered at the same instant.
+    people["row"] = people["activity_id"] + np.where(people["is_primary"], "0", "1")
+    people.insert(
+        0,
+        "activity_participant_id",
+        record_ids("0RE", fold(key_of(people["activity_id"]), key_of(people["contact_id"]))),
+    )
     return people
 
 
 def _event_at(noise: Noise, panel: Panel, drawn: pd.DataFrame) -> npt.NDArray[np.datetime64]:
     key = drawn["key"].to_numpy()
-    return naive(office_time(drawn["day"].to_numpy().astype("datetime64[D]"),
-                             panel.at("zone", drawn["position"].to_numpy()), noise,
-                             "activities.time", key))
+    return naive(
+        office_time(
+            drawn["day"].to_numpy().astype("datetime64[D]"),
+            panel.at("zone", drawn["position"].to_numpy()),
+            noise,
+            "activities.time",
+            key,
+        )
+    )
 
 
 def _versions(noise: Noise, panel: Panel, drawn: pd.DataFrame) -> pd.DataFrame:
@@ -291,26 +343,33 @@ def _versions(noise: Noise, panel: Panel, drawn: pd.DataFrame) -> pd.DataFrame:
     known = event + entry_lag(noise, "activities", key)
     usual = drawn["activity_type"].map(_DURATION).fillna(0).to_numpy(dtype=np.int64)
     factor = noise.choose([0.5, 1.0, 1.5], [0.25, 0.55, 0.2], "activities.length", key)
-    first = pd.DataFrame({
-        "activity_id": drawn["activity_id"], "version_at": utc(known),
-        "account_id": panel.at("account_id", drawn["position"].to_numpy()),
-        "opportunity_id": drawn["opportunity_id"].astype("str"),
-        "employee_id": pd.Series(drawn["employee_id"]).astype("str"),
-        "crm_object": np.where(drawn["activity_type"].isin(TASKS), "task", "event"),
-        "activity_type": drawn["activity_type"], "event_at": utc(event), "known_at": utc(known),
-        "duration_minutes": (usual * factor.astype(float)).astype(np.int64),
-        "is_two_way": drawn["is_two_way"].astype(bool),
-        "acknowledged_on": dates(np.full(key.size, np.datetime64("NaT", "D"))),
-        "is_deleted": False,
-    })
+    first = pd.DataFrame(
+        {
+            "activity_id": drawn["activity_id"],
+            "version_at": utc(known),
+            "account_id": panel.at("account_id", drawn["position"].to_numpy()),
+            "opportunity_id": drawn["opportunity_id"].astype("str"),
+            "employee_id": pd.Series(drawn["employee_id"]).astype("str"),
+            "crm_object": np.where(drawn["activity_type"].isin(TASKS), "task", "event"),
+            "activity_type": drawn["activity_type"],
+            "event_at": utc(event),
+            "known_at": utc(known),
+            "duration_minutes": (usual * factor.astype(float)).astype(np.int64),
+            "is_two_way": drawn["is_two_way"].astype(bool),
+            "acknowledged_on": dates(np.full(key.size, np.datetime64("NaT", "D"))),
+            "is_deleted": False,
+        }
+    )
     # Executives who read the report say so within three weeks, if they are connected at all.
     warm = np.clip(0.08 + 0.85 * drawn["warmth"].to_numpy(dtype=float), 0, 1)
-    read = ((drawn["activity_type"] == "value_report").to_numpy()
-            & noise.chance(warm, "activities.acknowledged", key))
+    read = (drawn["activity_type"] == "value_report").to_numpy() & noise.chance(
+        warm, "activities.acknowledged", key
+    )
     wait = hours(24 * (1 + noise.exponential(6.0, "activities.acknowledged_after", key)))
     answered = np.maximum(event + wait, known + np.timedelta64(60, "s"))
-    second = first.assign(version_at=utc(answered),
-                          acknowledged_on=dates(answered.astype("datetime64[D]")))[read]
+    second = first.assign(
+        version_at=utc(answered), acknowledged_on=dates(answered.astype("datetime64[D]"))
+    )[read]
     edited = noise.chance(0.02, "activities.edited", key) & ~read
     late = known + hours(24 * (1 + noise.exponential(12.0, "activities.edited_after", key)))
     third = first.assign(version_at=utc(late), duration_minutes=first["duration_minutes"] + 15)
@@ -331,8 +390,9 @@ _CAMPAIGN_TYPES: tuple[tuple[str, str, str, tuple[int, ...], float, float], ...]
 )
 
 
-def _campaigns(noise: Noise, panel: Panel,
-               spells: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def _campaigns(
+    noise: Noise, panel: Panel, spells: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Campaigns of every year and the contacts invited to them."""
     first_month = panel.months["month_no"].min() if len(panel.months) else 0
     # Invitations go out two weeks and plans a month ahead: the next campaigns are under way already.
@@ -347,17 +407,30 @@ def _campaigns(noise: Noise, panel: Panel,
     started = np.asarray([row[3] for row in plan]).astype("datetime64[M]").astype("datetime64[D]")
     growth = 1.0 + (np.asarray([row[3] for row in plan]) - first_month) / 60.0
     opened = started - np.timedelta64(30, "D")
-    campaigns = pd.DataFrame({
-        "campaign_id": record_ids("701", keys), "version_at": utc(opened + np.timedelta64(9, "h")),
-        "name": [row[2] for row in plan], "campaign_type": [row[0] for row in plan],
-        "audience": [row[1] for row in plan], "status": "Planned",
-        "started_on": dates(started), "ended_on": dates(started + np.timedelta64(20, "D")),
-        "actual_cost_usd": np.nan, "is_deleted": False,
-    })
+    campaigns = pd.DataFrame(
+        {
+            "campaign_id": record_ids("701", keys),
+            "version_at": utc(opened + np.timedelta64(9, "h")),
+            "name": [row[2] for row in plan],
+            "campaign_type": [row[0] for row in plan],
+            "audience": [row[1] for row in plan],
+            "status": "Planned",
+            "started_on": dates(started),
+            "ended_on": dates(started + np.timedelta64(20, "D")),
+            "actual_cost_usd": np.nan,
+            "is_deleted": False,
+        }
+    )
     paid = campaigns.assign(
-        version_at=utc(started + np.timedelta64(35, "D")), status="Completed",
-        actual_cost_usd=np.round(np.asarray([row[4] for row in plan]) * growth * (
-            0.85 + 0.3 * noise.uniform("campaigns.cost", keys)), 2))
+        version_at=utc(started + np.timedelta64(35, "D")),
+        status="Completed",
+        actual_cost_usd=np.round(
+            np.asarray([row[4] for row in plan])
+            * growth
+            * (0.85 + 0.3 * noise.uniform("campaigns.cost", keys)),
+            2,
+        ),
+    )
     members = [
         _members(noise, panel, spells, ident, key, day, row[0], row[1], row[5])
         for ident, key, day, row in zip(campaigns["campaign_id"], keys, started, plan, strict=True)
@@ -365,16 +438,27 @@ def _campaigns(noise: Noise, panel: Panel,
     return (
         happened(pd.concat([campaigns, paid], ignore_index=True), "version_at", panel.horizon),
         happened(pd.concat(members, ignore_index=True), "version_at", panel.horizon)
-        if members else pd.DataFrame(),
+        if members
+        else pd.DataFrame(),
     )
 
 
-def _members(noise: Noise, panel: Panel, spells: pd.DataFrame, campaign: str, key: np.uint64,
-             day: np.datetime64, kind: str, audience: str, share: float) -> pd.DataFrame:
+def _members(
+    noise: Noise,
+    panel: Panel,
+    spells: pd.DataFrame,
+    campaign: str,
+    key: np.uint64,
+    day: np.datetime64,
+    kind: str,
+    audience: str,
+    share: float,
+) -> pd.DataFrame:
     """Invited contacts of one campaign, and the response of those who respond."""
     sent_on = day - np.timedelta64(14, "D")
     known = (spells["known_on"].to_numpy().astype("datetime64[D]") < sent_on) & ~spells[
-        "is_duplicate"].to_numpy()
+        "is_duplicate"
+    ].to_numpy()
     here = spells["end"].to_numpy().astype("datetime64[D]") > sent_on
     row = panel.row_of(spells["position"].to_numpy(), np.full(len(spells), sent_on))
     groups: dict[str, Bool] = {
@@ -391,17 +475,25 @@ def _members(noise: Noise, panel: Panel, spells: pd.DataFrame, campaign: str, ke
     base = {"Conference": 0.22, "Event": 0.25, "Webinar": 0.15, "Email": 0.04, "Trigger": 0.12}
     responds = noise.chance(base[kind] * (0.4 + 1.2 * warmth), "campaigns.responds", contact, key)
     sent = sent_on.astype("datetime64[us]") + hours(
-        8 + 2 * noise.uniform("campaigns.sent", contact, key))
+        8 + 2 * noise.uniform("campaigns.sent", contact, key)
+    )
     answered = sent + hours(24 * 25 * noise.uniform("campaigns.answered", contact, key) + 1)
-    frame = pd.DataFrame({
-        "campaign_member_id": record_ids("00v", fold(contact, key)), "version_at": utc(sent),
-        "campaign_id": campaign, "contact_id": spells["contact_id"].to_numpy()[chosen],
-        "status": "Sent", "has_responded": False,
-        "responded_at": utc(np.full(chosen.size, np.datetime64("NaT", "us"))),
-        "is_deleted": False,
-    }).drop_duplicates("contact_id")
-    replies = frame.assign(version_at=utc(answered)[frame.index], has_responded=True,
-                           status="Attended" if kind in ("Conference", "Event", "Webinar")
-                           else "Responded",
-                           responded_at=utc(answered)[frame.index])[responds[frame.index]]
+    frame = pd.DataFrame(
+        {
+            "campaign_member_id": record_ids("00v", fold(contact, key)),
+            "version_at": utc(sent),
+            "campaign_id": campaign,
+            "contact_id": spells["contact_id"].to_numpy()[chosen],
+            "status": "Sent",
+            "has_responded": False,
+            "responded_at": utc(np.full(chosen.size, np.datetime64("NaT", "us"))),
+            "is_deleted": False,
+        }
+    ).drop_duplicates("contact_id")
+    replies = frame.assign(
+        version_at=utc(answered)[frame.index],
+        has_responded=True,
+        status="Attended" if kind in ("Conference", "Event", "Webinar") else "Responded",
+        responded_at=utc(answered)[frame.index],
+    )[responds[frame.index]]
     return pd.concat([frame, replies], ignore_index=True)

@@ -17,16 +17,32 @@ from sample_company.world.noise import U64, Noise
 Days = npt.NDArray[np.datetime64]
 
 ZONE_OF_COUNTRY = {
-    "US": "America/New_York", "CA": "America/Toronto", "BR": "America/Sao_Paulo",
-    "MX": "America/Mexico_City", "GB": "Europe/London", "IE": "Europe/Dublin",
-    "PT": "Europe/Lisbon", "DE": "Europe/Berlin", "FR": "Europe/Paris", "NL": "Europe/Amsterdam",
-    "ES": "Europe/Madrid", "IT": "Europe/Rome", "SE": "Europe/Stockholm", "CH": "Europe/Zurich",
-    "JP": "Asia/Tokyo", "SG": "Asia/Singapore", "IN": "Asia/Kolkata", "AU": "Australia/Sydney",
+    "US": "America/New_York",
+    "CA": "America/Toronto",
+    "BR": "America/Sao_Paulo",
+    "MX": "America/Mexico_City",
+    "GB": "Europe/London",
+    "IE": "Europe/Dublin",
+    "PT": "Europe/Lisbon",
+    "DE": "Europe/Berlin",
+    "FR": "Europe/Paris",
+    "NL": "Europe/Amsterdam",
+    "ES": "Europe/Madrid",
+    "IT": "Europe/Rome",
+    "SE": "Europe/Stockholm",
+    "CH": "Europe/Zurich",
+    "JP": "Asia/Tokyo",
+    "SG": "Asia/Singapore",
+    "IN": "Asia/Kolkata",
+    "AU": "Australia/Sydney",
     "NZ": "Pacific/Auckland",
 }
 ZONE_OF_REGION = {
-    "AMER": "America/Chicago", "NA": "America/Chicago", "LATAM": "America/Sao_Paulo",
-    "EMEA": "Europe/Berlin", "APAC": "Asia/Singapore",
+    "AMER": "America/Chicago",
+    "NA": "America/Chicago",
+    "LATAM": "America/Sao_Paulo",
+    "EMEA": "Europe/Berlin",
+    "APAC": "Asia/Singapore",
 }
 _DAY_US = 86_400_000_000
 
@@ -50,8 +66,9 @@ def business_day(first: Any, last: Any, share: Any) -> Days:
     return np.asarray(np.where(count > 0, day, start), dtype="datetime64[D]")
 
 
-def office_time(day: Days, zone: npt.NDArray[np.object_], noise: Noise, purpose: str,
-                *keys: Any) -> pd.Series:
+def office_time(
+    day: Days, zone: npt.NDArray[np.object_], noise: Noise, purpose: str, *keys: Any
+) -> pd.Series:
     """UTC instants between 8:30 and 17:30 local time (denser mid-morning) of the given days."""
     spread_hours = (noise.uniform(purpose + ".a", *keys) + noise.uniform(purpose + ".b", *keys)) / 2
     local = day.astype("datetime64[us]") + ((8.5 + 9.0 * spread_hours) * 3_600_000_000).astype(
@@ -69,8 +86,12 @@ def to_utc(local: npt.NDArray[np.datetime64], zone: npt.NDArray[np.object_]) -> 
         stamps = pd.DatetimeIndex(local[rows].astype("datetime64[us]"))
         # Office hours never fall into the hour that the clock change skips or repeats.
         result[rows] = (
-            stamps.tz_localize(str(name), nonexistent="shift_forward", ambiguous=np.ones(
-                len(stamps), dtype=bool)).tz_convert("UTC").tz_localize(None).to_numpy()
+            stamps.tz_localize(
+                str(name), nonexistent="shift_forward", ambiguous=np.ones(len(stamps), dtype=bool)
+            )
+            .tz_convert("UTC")
+            .tz_localize(None)
+            .to_numpy()
         )
     return utc(result)
 
@@ -104,6 +125,9 @@ def entry_lag(noise: Noise, purpose: str, key: U64) -> npt.NDArray[np.timedelta6
     """Delay before people write something down: mostly hours, sometimes days, rarely two weeks."""
     kind = noise.pick([0.72, 0.23, 0.05], purpose + ".lag_kind", key)
     length = noise.uniform(purpose + ".lag", key)
-    lag_hours = np.where(kind == 0, 0.1 + 5.0 * length,
-                         np.where(kind == 1, 6.0 + 66.0 * length, 72.0 + 264.0 * length))
+    lag_hours = np.where(
+        kind == 0,
+        0.1 + 5.0 * length,
+        np.where(kind == 1, 6.0 + 66.0 * length, 72.0 + 264.0 * length),
+    )
     return hours(lag_hours)

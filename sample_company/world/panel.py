@@ -45,6 +45,17 @@ class Panel:
     services: pd.DataFrame
     horizon: np.datetime64
 
+    def engagements(self) -> pd.DataFrame:
+        """Unbroken stretches of service: position, start, stop (FAR while open)."""
+        held = self.services.sort_values(["position", "start", "stop"], kind="stable")
+        reach = held.groupby("position")["stop"].cummax()
+        before = reach.groupby(held["position"]).shift()
+        opens = before.isna() | (held["start"] > before)
+        stretch = held.assign(number=opens.cumsum())
+        return stretch.groupby("number", as_index=False).agg(
+            {"position": "first", "start": "first", "stop": "max"}
+        )
+
     def of(self, name: str) -> npt.NDArray[Any]:
         """An account attribute repeated for every account-month."""
         return np.asarray(self.accounts[name].to_numpy()[self.months["position"].to_numpy()])
@@ -107,7 +118,8 @@ def _accounts(tables: Tables) -> pd.DataFrame:
     first = first.reset_index(drop=True)
     workspace = versions.dropna(subset=["workspace_id"]).drop_duplicates("account_id")
     first["workspace_id"] = first["account_id"].map(
-        workspace.set_index("account_id")["workspace_id"])
+        workspace.set_index("account_id")["workspace_id"]
+    )
     first["key"] = key_of(first["account_id"])
     first["zone"] = zones(first["country"], first["region"])
     first["entered_on"] = naive(first["created_at"]).astype("datetime64[D]").astype("datetime64[s]")
@@ -120,11 +132,18 @@ def _services(tables: Tables, accounts: pd.DataFrame) -> pd.DataFrame:
     position = pd.Series(accounts.index, index=accounts["account_id"])
     start = naive(last["start_at"]).astype("datetime64[D]")
     stop = naive(last["ended_at"]).astype("datetime64[D]")
-    return pd.DataFrame({
-        "position": last["metadata_account_id"].map(position).to_numpy(),
-        "start": start.astype("datetime64[s]"),
-        "stop": np.where(np.isnat(stop), FAR, stop).astype("datetime64[s]"),
-    }).dropna(subset=["position"]).astype({"position": "int64"}).reset_index(drop=True)
+    return (
+        pd.DataFrame(
+            {
+                "position": last["metadata_account_id"].map(position).to_numpy(),
+                "start": start.astype("datetime64[s]"),
+                "stop": np.where(np.isnat(stop), FAR, stop).astype("datetime64[s]"),
+            }
+        )
+        .dropna(subset=["position"])
+        .astype({"position": "int64"})
+        .reset_index(drop=True)
+    )
 
 
 def _months(tables: Tables, accounts: pd.DataFrame, services: pd.DataFrame) -> pd.DataFrame:
@@ -142,10 +161,17 @@ def _months(tables: Tables, accounts: pd.DataFrame, services: pd.DataFrame) -> p
     first = np.maximum(begin, pairs["start"].to_numpy().astype("datetime64[D]"))
     last = np.minimum(finish, pairs["stop"].to_numpy().astype("datetime64[D]") - _ONE_DAY)
     held = first <= last
-    span = pd.DataFrame({
-        "index": pairs["index"].to_numpy()[held],
-        "first": first[held].astype("datetime64[s]"), "last": last[held].astype("datetime64[s]"),
-    }).groupby("index").agg({"first": "min", "last": "max"})
+    span = (
+        pd.DataFrame(
+            {
+                "index": pairs["index"].to_numpy()[held],
+                "first": first[held].astype("datetime64[s]"),
+                "last": last[held].astype("datetime64[s]"),
+            }
+        )
+        .groupby("index")
+        .agg({"first": "min", "last": "max"})
+    )
     return months.join(span, how="inner").reset_index(drop=True)
 
 
@@ -165,11 +191,17 @@ def plain_ids(prefix: str, keys: U64, length: int = 12) -> npt.NDArray[np.object
     return np.asarray(prefix + text.astype(object), dtype=object)
 
 
-def happened(frame: pd.DataFrame, clock: str, horizon: np.datetime64) -> pd.DataFrame:
-    """Rows whose clock lies on or before the horizon, in order of clock and first column."""
+def happened(
+    frame: pd.DataFrame, clock: str, horizon: np.datetime64, then: str | None = None
+) -> pd.DataFrame:
+    """Rows whose clock lies on or before the horizon, in order of clock and `then`.
+
+    By default `then` is the first column: an order that a later horizon only continues.
+    """
     end = pd.Timestamp(str(horizon), tz="UTC") + pd.Timedelta(days=1)
     kept = frame[frame[clock] < end]
-    return kept.sort_values([clock, str(kept.columns[0])], kind="stable").reset_index(drop=True)
+    order = [clock, then or str(kept.columns[0])]
+    return kept.sort_values(order, kind="stable").reset_index(drop=True)
 
 
 def dates(values: Any) -> pd.Series[Any]:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sample_company.rng import I64, U64
-from sample_company.world import names
+from sample_company.world import person_names as names
 from sample_company.world.noise import Noise, fold, key_of, spread
 from sample_company.world.office import days, hours, naive, utc
 from sample_company.world.panel import (
@@ -33,15 +33,24 @@ LEVELS = np.asarray(["end_user", "manager", "director_plus"], dtype=object)
 _TITLES = {
     "end_user": ["Analyst", "Specialist", "Coordinator", "Engineer", "Associate", "Planner"],
     "manager": ["Team Lead", "Operations Manager", "Programme Manager", "Manager, Systems"],
-    "director_plus": ["Director of Operations", "VP Operations", "Chief Operating Officer",
-                      "Director, Finance", "Chief Information Officer", "VP Strategy"],
+    "director_plus": [
+        "Director of Operations",
+        "VP Operations",
+        "Chief Operating Officer",
+        "Director, Finance",
+        "Chief Information Officer",
+        "VP Strategy",
+    ],
 }
 # Regular slots at the start, slots that open later, and the level mix, per segment.
 _START_SLOTS = {"SMB": 2, "mid-market": 3, "enterprise": 6}
 _LATER_SLOTS = {"SMB": 2, "mid-market": 4, "enterprise": 10}
 _LEVEL_MIX = {1: [0.80, 0.19, 0.01], 2: [0.58, 0.37, 0.05], 3: [0.45, 0.36, 0.19]}
-_CHAMPION_LEVEL = {"SMB": [0.25, 0.50, 0.25], "mid-market": [0.0, 0.70, 0.30],
-                   "enterprise": [0.0, 0.55, 0.45]}
+_CHAMPION_LEVEL = {
+    "SMB": [0.25, 0.50, 0.25],
+    "mid-market": [0.0, 0.70, 0.30],
+    "enterprise": [0.0, 0.55, 0.45],
+}
 _LATER_WINDOW_DAYS = 15 * 365
 _MEAN_SPELL_DAYS = 3_150.0
 _MEAN_PROMOTION_DAYS = 4_000.0
@@ -72,8 +81,9 @@ def add_people(tables: Tables, noise: Noise, panel: Panel, duplicate_share: floa
         "spells": spells,
         "contacts": contacts,
         "employments": _employments(noise, panel, spells),
-        "opportunity_contacts": _opportunity_contacts(noise, panel, spells,
-                                                      tables["opportunities"]),
+        "opportunity_contacts": _opportunity_contacts(
+            noise, panel, spells, tables["opportunities"]
+        ),
         "erasure_requests": _erasures(noise, panel, spells),
         "truth_people": spells.loc[
             spells["known_on"] <= panel.horizon,
@@ -105,20 +115,34 @@ def _champion_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
     begins, ends = champion & (~before | left), before & (~champion | left)
     run = np.cumsum(begins)
     key = months["key"].to_numpy()
-    number = run - np.concatenate([[0], run])[np.flatnonzero(first_of_account)][
-        np.cumsum(first_of_account) - 1]
+    number = (
+        run
+        - np.concatenate([[0], run])[np.flatnonzero(first_of_account)][
+            np.cumsum(first_of_account) - 1
+        ]
+    )
     month = months["month"].to_numpy().astype("datetime64[D]")
-    starts = pd.DataFrame({
-        "position": position[begins], "key": key[begins], "generation": number[begins],
-        "run": run[begins], "is_first": first_of_account[begins],
-        "start": month[begins] + days(14 + 14 * noise.uniform(
-            "people.champion_start", key[begins], number[begins])),
-    })
+    starts = pd.DataFrame(
+        {
+            "position": position[begins],
+            "key": key[begins],
+            "generation": number[begins],
+            "run": run[begins],
+            "is_first": first_of_account[begins],
+            "start": month[begins]
+            + days(14 + 14 * noise.uniform("people.champion_start", key[begins], number[begins])),
+        }
+    )
     # A month that both ends a run and begins one counts towards the run that it ends.
     ended_run = np.where(begins, run - 1, run)[ends]
     stops = pd.Series(
-        month[ends] + days(13 * noise.uniform("people.champion_end", key[ends],
-                                              np.where(begins, number - 1, number)[ends])),
+        month[ends]
+        + days(
+            13
+            * noise.uniform(
+                "people.champion_end", key[ends], np.where(begins, number - 1, number)[ends]
+            )
+        ),
         index=ended_run,
     )
     row = panel.accounts.iloc[starts["position"].to_numpy()]
@@ -129,19 +153,24 @@ def _champion_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
     level = _by_segment(noise, "people.champion_level", _CHAMPION_LEVEL, row["segment"], *keys)
     end = pd.Series(starts["run"]).map(stops).to_numpy().astype("datetime64[D]")
     end = np.where(np.isnat(end), FAR, end)
-    return pd.DataFrame({
-        "position": starts["position"].to_numpy(), "slot": _CHAMPION,
-        "generation": starts["generation"].to_numpy(),
-        "contact_key": fold(keys[0], _CHAMPION, keys[1]),
-        "level": LEVELS[level],
-        "roles": np.where(level == 2, "champion;sponsor", "champion"),
-        "start": np.where(first, entered - days(noise.whole(200, 1800, "people.before", *keys)),
-                          start),
-        "known_on": np.where(first, entered,
-                             start + days(noise.whole(1, 15, "people.champion_known", *keys))),
-        "end": end,
-        "leaves_company": noise.chance(_LEFT_COMPANY_SHARE, "people.champion_exit", *keys),
-    })
+    return pd.DataFrame(
+        {
+            "position": starts["position"].to_numpy(),
+            "slot": _CHAMPION,
+            "generation": starts["generation"].to_numpy(),
+            "contact_key": fold(keys[0], _CHAMPION, keys[1]),
+            "level": LEVELS[level],
+            "roles": np.where(level == 2, "champion;sponsor", "champion"),
+            "start": np.where(
+                first, entered - days(noise.whole(200, 1800, "people.before", *keys)), start
+            ),
+            "known_on": np.where(
+                first, entered, start + days(noise.whole(1, 15, "people.champion_known", *keys))
+            ),
+            "end": end,
+            "leaves_company": noise.chance(_LEFT_COMPANY_SHARE, "people.champion_exit", *keys),
+        }
+    )
 
 
 def _slot_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
@@ -156,14 +185,20 @@ def _slot_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
         known = slots["known_on"].to_numpy().astype("datetime64[D]")
         # Someone first met on a day still works there on that day.
         end = known + days(np.maximum(life, 20))
-        chains.append(slots.assign(
-            end=end, generation=generation, contact_key=fold(key, slot + 1000, generation),
-        ))
+        chains.append(
+            slots.assign(
+                end=end,
+                generation=generation,
+                contact_key=fold(key, slot + 1000, generation),
+            )
+        )
         start = end + days(noise.whole(15, 140, "people.vacancy", key, slot, generation))
-        replaced = noise.chance(np.where(slot == _SPONSOR, 0.97, 0.7), "people.replaced", key, slot,
-                                generation)
-        kept = replaced & (start <= panel.horizon) & panel.serves(
-            slots["position"].to_numpy(), start)
+        replaced = noise.chance(
+            np.where(slot == _SPONSOR, 0.97, 0.7), "people.replaced", key, slot, generation
+        )
+        kept = (
+            replaced & (start <= panel.horizon) & panel.serves(slots["position"].to_numpy(), start)
+        )
         generation += 1
         slots = slots.assign(
             start=start,
@@ -173,13 +208,25 @@ def _slot_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
     level = spells["level_no"].to_numpy()
     slot = spells["slot"].to_numpy()
     sponsor = noise.chance(0.5, "people.sponsor", spells["contact_key"].to_numpy())
-    roles = np.where(slot == _SPONSOR,
-                     np.where(sponsor, "economic_buyer;sponsor", "economic_buyer"),
-                     np.where(slot == 2, "admin;user", "user"))
-    return spells.assign(level=LEVELS[level], roles=roles, leaves_company=True)[[
-        "position", "slot", "generation", "contact_key", "level", "roles", "start", "known_on",
-        "end", "leaves_company",
-    ]]
+    roles = np.where(
+        slot == _SPONSOR,
+        np.where(sponsor, "economic_buyer;sponsor", "economic_buyer"),
+        np.where(slot == 2, "admin;user", "user"),
+    )
+    return spells.assign(level=LEVELS[level], roles=roles, leaves_company=True)[
+        [
+            "position",
+            "slot",
+            "generation",
+            "contact_key",
+            "level",
+            "roles",
+            "start",
+            "known_on",
+            "end",
+            "leaves_company",
+        ]
+    ]
 
 
 def _start_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
@@ -188,8 +235,11 @@ def _start_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
     size = accounts["segment"].map(_START_SLOTS).fillna(2).to_numpy(dtype=np.int64)
     key = accounts["key"].to_numpy()
     breadth = accounts["levels_at_start"].to_numpy(dtype=np.int64)
-    count = np.where(accounts["is_customer"], size + breadth - 1
-                     + noise.poisson(size * 0.25, "people.slots", key), 1)
+    count = np.where(
+        accounts["is_customer"],
+        size + breadth - 1 + noise.poisson(size * 0.25, "people.slots", key),
+        1,
+    )
     row, k = spread(count)
     slot = k + _SPONSOR
     level = np.full(row.size, 2)
@@ -198,12 +248,21 @@ def _start_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
         drawn = noise.pick(mixture, "people.slot_level", key[row], slot)
         level = np.where(chosen, drawn, level)
     entered = accounts["entered_on"].to_numpy().astype("datetime64[D]")[row]
-    return pd.DataFrame({
-        "position": row, "key": key[row], "slot": slot, "level_no": level,
-        "start": entered - days(noise.whole(60, 2400, "people.before", key[row], slot)),
-        "known_on": entered + days(np.where(slot == _SPONSOR, 0, noise.whole(
-            0, 90, "people.met_at_start", key[row], slot))),
-    })
+    return pd.DataFrame(
+        {
+            "position": row,
+            "key": key[row],
+            "slot": slot,
+            "level_no": level,
+            "start": entered - days(noise.whole(60, 2400, "people.before", key[row], slot)),
+            "known_on": entered
+            + days(
+                np.where(
+                    slot == _SPONSOR, 0, noise.whole(0, 90, "people.met_at_start", key[row], slot)
+                )
+            ),
+        }
+    )
 
 
 def _later_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
@@ -219,15 +278,21 @@ def _later_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
     position = accounts.index.to_numpy()[row]
     kept = (known <= panel.horizon) & panel.serves(position, known)
     level = noise.pick([0.46, 0.34, 0.20], "people.later_level", key, slot)
-    return pd.DataFrame({
-        "position": position, "key": key, "slot": slot, "level_no": level,
-        "start": known - days(noise.whole(10, 1500, "people.later_before", key, slot)),
-        "known_on": known,
-    })[kept].reset_index(drop=True)
+    return pd.DataFrame(
+        {
+            "position": position,
+            "key": key,
+            "slot": slot,
+            "level_no": level,
+            "start": known - days(noise.whole(10, 1500, "people.later_before", key, slot)),
+            "known_on": known,
+        }
+    )[kept].reset_index(drop=True)
 
 
-def _by_segment(noise: Noise, purpose: str, weights: dict[str, list[float]], segment: pd.Series,
-                *keys: Any) -> I64:
+def _by_segment(
+    noise: Noise, purpose: str, weights: dict[str, list[float]], segment: pd.Series, *keys: Any
+) -> I64:
     drawn = np.ones(len(segment), dtype=np.int64)
     for name, mixture in weights.items():
         drawn = np.where(segment.to_numpy() == name, noise.pick(mixture, purpose, *keys), drawn)
@@ -236,14 +301,21 @@ def _by_segment(noise: Noise, purpose: str, weights: dict[str, list[float]], seg
 
 def _moved_inside(noise: Noise, spells: pd.DataFrame) -> pd.DataFrame:
     """A champion who stays at the company in another job: same person, same record, no role."""
-    moved = spells[(spells["slot"] == _CHAMPION) & ~spells["leaves_company"]
-                   & (spells["end"] < FAR)].copy()
+    moved = spells[
+        (spells["slot"] == _CHAMPION) & ~spells["leaves_company"] & (spells["end"] < FAR)
+    ].copy()
     key = moved["contact_key"].to_numpy()
     start = moved["end"].to_numpy().astype("datetime64[D]")
     return moved.assign(
-        slot=40, roles="user", start=start, known_on=start, leaves_company=True,
+        slot=40,
+        roles="user",
+        start=start,
+        known_on=start,
+        leaves_company=True,
         end=start + days(60 + noise.exponential(_MEAN_SPELL_DAYS, "people.inside", key)),
-        is_continuation=True, is_same_record=True, former_key=np.uint64(0),
+        is_continuation=True,
+        is_same_record=True,
+        former_key=np.uint64(0),
     )
 
 
@@ -256,8 +328,9 @@ def _with_movers(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFra
         found = noise.chance(_FOUND_AGAIN_SHARE, "people.found_again", key, wave)
         arrivals = _arrivals(noise, panel, gone[found], wave)
         if wave == 0:
-            arrivals = pd.concat([arrivals, _alumni_deals(noise, panel, gone[~found])],
-                                 ignore_index=True)
+            arrivals = pd.concat(
+                [arrivals, _alumni_deals(noise, panel, gone[~found])], ignore_index=True
+            )
         spells = pd.concat([spells, arrivals], ignore_index=True)
         leavers = arrivals
     return spells
@@ -267,7 +340,8 @@ def _arrivals(noise: Noise, panel: Panel, gone: pd.DataFrame, wave: int) -> pd.D
     """Arrivals of leavers at a customer drawn among those in service in the month of arrival."""
     key = gone["person_key"].to_numpy()
     start = gone["end"].to_numpy().astype("datetime64[D]") + days(
-        noise.whole(10, 100, "people.gap", key, wave))
+        noise.whole(10, 100, "people.gap", key, wave)
+    )
     target = panel.customer_at(start, noise.uniform("people.destination", key, wave))
     kept = (start <= panel.horizon) & (target >= 0) & (target != gone["position"].to_numpy())
     return _next_spell(noise, gone[kept], target[kept], start[kept], 60 + wave)
@@ -289,10 +363,18 @@ def _alumni_deals(noise: Noise, panel: Panel, lost_sight: pd.DataFrame) -> pd.Da
     for first in np.unique(month):
         wanted = np.flatnonzero(month == first)
         day = first.astype("datetime64[D]")
-        pool = np.flatnonzero(free & (ended > day - np.timedelta64(540, "D"))
-                              & (ended < day - np.timedelta64(14, "D")))
-        order = np.argsort(noise.bits("people.alumni", lost_sight["person_key"].to_numpy()[pool],
-                                      int(first.astype(np.int64))))
+        pool = np.flatnonzero(
+            free
+            & (ended > day - np.timedelta64(540, "D"))
+            & (ended < day - np.timedelta64(14, "D"))
+        )
+        order = np.argsort(
+            noise.bits(
+                "people.alumni",
+                lost_sight["person_key"].to_numpy()[pool],
+                int(first.astype(np.int64)),
+            )
+        )
         taken = pool[order[: wanted.size]]
         free[taken] = False
         rows.append(taken)
@@ -303,30 +385,48 @@ def _alumni_deals(noise: Noise, panel: Panel, lost_sight: pd.DataFrame) -> pd.Da
     target = np.concatenate(positions)
     start = accounts["entered_on"].to_numpy().astype("datetime64[D]")[target]
     came = lost_sight.iloc[chosen]
-    return _next_spell(noise, came, target, start - days(
-        noise.whole(1, 13, "people.alumni_start", came["person_key"].to_numpy())), 70)
+    return _next_spell(
+        noise,
+        came,
+        target,
+        start - days(noise.whole(1, 13, "people.alumni_start", came["person_key"].to_numpy())),
+        70,
+    )
 
 
-def _next_spell(noise: Noise, left: pd.DataFrame, target: I64, start: Days,
-                slot: int) -> pd.DataFrame:
+def _next_spell(
+    noise: Noise, left: pd.DataFrame, target: I64, start: Days, slot: int
+) -> pd.DataFrame:
     """A leaver's spell at the next employer, as the same record moved or as a new record."""
     key = left["person_key"].to_numpy()
-    level = pd.Series(left["level"].to_numpy()).map(
-        {name: number for number, name in enumerate(LEVELS)}).to_numpy(dtype=np.int64)
+    level = (
+        pd.Series(left["level"].to_numpy())
+        .map({name: number for number, name in enumerate(LEVELS)})
+        .to_numpy(dtype=np.int64)
+    )
     level = np.minimum(level + noise.chance(0.34, "people.promoted_by_move", key, slot), 2)
     same = noise.chance(0.45, "people.same_record", key, slot)
     linked = noise.chance(0.86, "people.former_noted", key, slot)
     old_key = left["contact_key"].to_numpy()
-    return pd.DataFrame({
-        "position": target, "slot": slot, "generation": 0,
-        "contact_key": np.where(same, old_key, fold(key, slot, 1)),
-        "level": LEVELS[level], "roles": np.where(slot == 70, "champion", "user"),
-        "start": start, "known_on": start + days(noise.whole(5, 45, "people.move_known", key, slot)),
-        "end": start + days(30 + noise.exponential(_MEAN_SPELL_DAYS, "people.spell", key, slot)),
-        "leaves_company": True, "person_key": key, "is_continuation": True,
-        "is_same_record": same,
-        "former_key": np.where(same | ~linked, np.uint64(0), old_key),
-    })
+    return pd.DataFrame(
+        {
+            "position": target,
+            "slot": slot,
+            "generation": 0,
+            "contact_key": np.where(same, old_key, fold(key, slot, 1)),
+            "level": LEVELS[level],
+            "roles": np.where(slot == 70, "champion", "user"),
+            "start": start,
+            "known_on": start + days(noise.whole(5, 45, "people.move_known", key, slot)),
+            "end": start
+            + days(30 + noise.exponential(_MEAN_SPELL_DAYS, "people.spell", key, slot)),
+            "leaves_company": True,
+            "person_key": key,
+            "is_continuation": True,
+            "is_same_record": same,
+            "former_key": np.where(same | ~linked, np.uint64(0), old_key),
+        }
+    )
 
 
 def _named(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
@@ -338,22 +438,30 @@ def _named(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
     first, last = names.FORMAL[first_no].copy(), names.SURNAMES[last_no].copy()
     retyped = spells["is_continuation"].to_numpy() & ~spells["is_same_record"].to_numpy()
     first[retyped], last[retyped] = names.variants(
-        noise, record[retyped], first_no[retyped], last_no[retyped])
+        noise, record[retyped], first_no[retyped], last_no[retyped]
+    )
     position = spells["position"].to_numpy()
     spells = spells.assign(
-        first_name=first, last_name=last, account_id=panel.at("account_id", position),
+        first_name=first,
+        last_name=last,
+        account_id=panel.at("account_id", position),
         title=_titles(noise, spells["level"], record, spells["slot"].to_numpy()),
         contact_id=record_ids("003", record),
         person_id=plain_ids("person_", person),
-        former_contact_id=np.where(spells["former_key"] == 0, "",
-                                   record_ids("003", spells["former_key"].to_numpy())),
+        former_contact_id=np.where(
+            spells["former_key"] == 0, "", record_ids("003", spells["former_key"].to_numpy())
+        ),
         # Someone the CRM never met before leaving stays unknown.
-        start=dates(spells["start"]), known_on=dates(spells["known_on"]),
+        start=dates(spells["start"]),
+        known_on=dates(spells["known_on"]),
         end=np.asarray(spells["end"], dtype="datetime64[D]").astype("datetime64[s]"),
-        is_duplicate=False, duplicate_of="",
+        is_duplicate=False,
+        duplicate_of="",
     )
-    spells = spells[(spells["known_on"].to_numpy() < spells["end"].to_numpy())
-                    & (spells["known_on"].to_numpy() <= panel.horizon)]
+    spells = spells[
+        (spells["known_on"].to_numpy() < spells["end"].to_numpy())
+        & (spells["known_on"].to_numpy() <= panel.horizon)
+    ]
     spells = _chains_whole(spells)
     spells = spells.sort_values(["known_on", "contact_id"], kind="stable").reset_index(drop=True)
     return spells.assign(email=_emails(noise, panel, spells))
@@ -390,8 +498,9 @@ def _titles(noise: Noise, level: pd.Series, key: U64, salt: Any) -> npt.NDArray[
     return title
 
 
-def _with_duplicates(noise: Noise, panel: Panel, spells: pd.DataFrame,
-                     share: float) -> pd.DataFrame:
+def _with_duplicates(
+    noise: Noise, panel: Panel, spells: pd.DataFrame, share: float
+) -> pd.DataFrame:
     """People entered a second time at the same account, some of them merged later."""
     spells = spells.assign(merged_on=np.datetime64(FAR, "s"))
     twice = spells[~spells["is_same_record"]]
@@ -400,27 +509,40 @@ def _with_duplicates(noise: Noise, panel: Panel, spells: pd.DataFrame,
     key = twice["contact_key"].to_numpy()
     record = fold(key, 77)
     known = twice["known_on"].to_numpy().astype("datetime64[D]") + days(
-        noise.whole(5, 500, "people.duplicate_on", key))
+        noise.whole(5, 500, "people.duplicate_on", key)
+    )
     person = twice["person_key"].to_numpy()
-    first, last = names.variants(noise, record, names.first_name_numbers(noise, person),
-                                 names.surname_numbers(noise, person))
+    first, last = names.variants(
+        noise, record, names.first_name_numbers(noise, person), names.surname_numbers(noise, person)
+    )
     merged = noise.chance(0.35, "people.duplicate_merged", key)
-    merged_on = np.where(merged, known + days(
-        noise.whole(20, 700, "people.duplicate_merged_on", key)), FAR)
+    merged_on = np.where(
+        merged, known + days(noise.whole(20, 700, "people.duplicate_merged_on", key)), FAR
+    )
     same_mail = noise.pick([0.62, 0.23, 0.15], "people.duplicate_mail", key)
     mail = twice["email"].to_numpy(dtype=object)
     tagged = np.asarray([address.replace("@", "+crm@") for address in mail], dtype=object)
     upper = np.asarray([address.title() for address in mail], dtype=object)
     copies = twice.assign(
-        contact_key=record, contact_id=record_ids("003", record), known_on=dates(known),
-        first_name=first, last_name=last, roles="user", former_contact_id="",
+        contact_key=record,
+        contact_id=record_ids("003", record),
+        known_on=dates(known),
+        first_name=first,
+        last_name=last,
+        roles="user",
+        former_contact_id="",
         email=np.where(same_mail == 0, mail, np.where(same_mail == 1, upper, tagged)),
-        is_duplicate=True, duplicate_of=twice["contact_id"], merged_on=merged_on.astype(
-            "datetime64[s]"), is_continuation=False,
+        is_duplicate=True,
+        duplicate_of=twice["contact_id"],
+        merged_on=merged_on.astype("datetime64[s]"),
+        is_continuation=False,
     )
     real = (known < twice["end"].to_numpy()) & (known <= panel.horizon)
-    return pd.concat([spells, copies[real]], ignore_index=True).sort_values(
-        ["known_on", "contact_id"], kind="stable").reset_index(drop=True)
+    return (
+        pd.concat([spells, copies[real]], ignore_index=True)
+        .sort_values(["known_on", "contact_id"], kind="stable")
+        .reset_index(drop=True)
+    )
 
 
 def _contact_versions(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
@@ -432,25 +554,46 @@ def _contact_versions(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.Da
     key = spells["contact_key"].to_numpy()
     slot = spells["slot"].to_numpy()
     known = spells["known_on"].to_numpy().astype("datetime64[us]") + hours(
-        7 + 10 * noise.uniform("people.known_hour", key, slot))
+        7 + 10 * noise.uniform("people.known_hour", key, slot)
+    )
     begins = ~spells["is_same_record"].to_numpy() | spells["is_duplicate"].to_numpy()
-    consent = noise.choose(["consent", "legitimate_interest", "contract", "none"],
-                           [0.46, 0.34, 0.14, 0.06], "people.consent", key)
-    arrived = pd.DataFrame({
-        "contact_id": spells["contact_id"], "version_at": known,
-        "account_id": spells["account_id"], "first_name": spells["first_name"],
-        "last_name": spells["last_name"], "email": spells["email"], "title": spells["title"],
-        "level": spells["level"], "roles": spells["roles"],
-        "consent_basis": np.where(begins, consent, None), "departure_terms": "",
-        "left_on": "", "former_contact_id": spells["former_contact_id"],
-        "is_email_opted_out": np.where(begins, False, None),
-        "is_deleted": np.where(begins, False, None), "is_erased": np.where(begins, False, None),
-        "merged_into_contact_id": np.where(begins, "", None),
-    })
+    consent = noise.choose(
+        ["consent", "legitimate_interest", "contract", "none"],
+        [0.46, 0.34, 0.14, 0.06],
+        "people.consent",
+        key,
+    )
+    arrived = pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "version_at": known,
+            "account_id": spells["account_id"],
+            "first_name": spells["first_name"],
+            "last_name": spells["last_name"],
+            "email": spells["email"],
+            "title": spells["title"],
+            "level": spells["level"],
+            "roles": spells["roles"],
+            "consent_basis": np.where(begins, consent, None),
+            "departure_terms": "",
+            "left_on": "",
+            "former_contact_id": spells["former_contact_id"],
+            "is_email_opted_out": np.where(begins, False, None),
+            "is_deleted": np.where(begins, False, None),
+            "is_erased": np.where(begins, False, None),
+            "merged_into_contact_id": np.where(begins, "", None),
+        }
+    )
     # A record that moved keeps its names as first typed.
     arrived.loc[~begins, ["first_name", "last_name", "former_contact_id"]] = None
-    changes = [arrived, _departures(noise, panel, spells), _promotions(noise, spells),
-               _opt_outs(noise, spells), _merged(spells), _erasure_changes(panel, noise, spells)]
+    changes = [
+        arrived,
+        _departures(noise, panel, spells),
+        _promotions(noise, spells),
+        _opt_outs(noise, spells),
+        _merged(spells),
+        _erasure_changes(panel, noise, spells),
+    ]
     versions = pd.concat([part for part in changes if not part.empty], ignore_index=True)
     versions["version_at"] = utc(versions["version_at"].to_numpy()).to_numpy()
     return _filled(versions, arrived[begins], panel.horizon)
@@ -486,32 +629,44 @@ def _departures(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFram
     end = spells["end"].to_numpy().astype("datetime64[D]")
     looked_after = panel.serves(spells["position"].to_numpy(), end)
     share = np.where(spells["is_duplicate"], 0.3, np.where(looked_after, 0.94, 0.3))
-    heard = (spells["leaves_company"].to_numpy(dtype=bool) & (end <= panel.horizon)
-             & noise.chance(share, "people.departure_heard", key, slot))
+    heard = (
+        spells["leaves_company"].to_numpy(dtype=bool)
+        & (end <= panel.horizon)
+        & noise.chance(share, "people.departure_heard", key, slot)
+    )
     delay = np.minimum(0.5 + noise.exponential(11.0, "people.departure_lag", key, slot), 75)
     terms = noise.choose(["good", "neutral", "bad"], [0.55, 0.38, 0.07], "people.terms", key, slot)
-    return pd.DataFrame({
-        "contact_id": spells["contact_id"],
-        "version_at": end.astype("datetime64[us]") + hours(24 * delay + 9),
-        "roles": "", "departure_terms": terms, "left_on": end.astype(str),
-    })[heard]
+    return pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "version_at": end.astype("datetime64[us]") + hours(24 * delay + 9),
+            "roles": "",
+            "departure_terms": terms,
+            "left_on": end.astype(str),
+        }
+    )[heard]
 
 
 def _promoted_on(noise: Noise, spells: pd.DataFrame) -> Days:
     """Day of the promotion within the spell; FAR without one."""
     key, slot = spells["contact_key"].to_numpy(), spells["slot"].to_numpy()
     day = spells["known_on"].to_numpy().astype("datetime64[D]") + days(
-        60 + noise.exponential(_MEAN_PROMOTION_DAYS, "people.promotion", key, slot))
-    can = ((spells["level"].to_numpy() != "director_plus") & ~spells["is_duplicate"].to_numpy()
-           & (day < spells["end"].to_numpy().astype("datetime64[D]")))
+        60 + noise.exponential(_MEAN_PROMOTION_DAYS, "people.promotion", key, slot)
+    )
+    can = (
+        (spells["level"].to_numpy() != "director_plus")
+        & ~spells["is_duplicate"].to_numpy()
+        & (day < spells["end"].to_numpy().astype("datetime64[D]"))
+    )
     return np.asarray(np.where(can, day, FAR), dtype="datetime64[D]")
 
 
 def _raised(noise: Noise, spells: pd.DataFrame) -> tuple[pd.Series[Any], npt.NDArray[np.object_]]:
     """Level and title after a promotion."""
     level = spells["level"].map({"end_user": "manager"}).fillna("director_plus")
-    return level, _titles(noise, level, spells["contact_key"].to_numpy(),
-                          spells["slot"].to_numpy() + 500)
+    return level, _titles(
+        noise, level, spells["contact_key"].to_numpy(), spells["slot"].to_numpy() + 500
+    )
 
 
 def _promotions(noise: Noise, spells: pd.DataFrame) -> pd.DataFrame:
@@ -519,29 +674,41 @@ def _promotions(noise: Noise, spells: pd.DataFrame) -> pd.DataFrame:
     key, slot = spells["contact_key"].to_numpy(), spells["slot"].to_numpy()
     level, title = _raised(noise, spells)
     lag = 24 * noise.exponential(15.0, "people.promotion_lag", key, slot) + 10
-    return pd.DataFrame({
-        "contact_id": spells["contact_id"], "version_at": day.astype("datetime64[us]") + hours(lag),
-        "level": level, "title": title,
-    })[day < FAR]
+    return pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "version_at": day.astype("datetime64[us]") + hours(lag),
+            "level": level,
+            "title": title,
+        }
+    )[day < FAR]
 
 
 def _opt_outs(noise: Noise, spells: pd.DataFrame) -> pd.DataFrame:
     key = spells["contact_key"].to_numpy()
     at = spells["known_on"].to_numpy().astype("datetime64[us]") + hours(
-        24 * noise.exponential(700.0, "people.opt_out_on", key) + 15)
-    chosen = (noise.chance(0.10, "people.opt_out", key) & ~spells["is_same_record"].to_numpy())
-    return pd.DataFrame({
-        "contact_id": spells["contact_id"], "version_at": at, "is_email_opted_out": True,
-    })[chosen]
+        24 * noise.exponential(700.0, "people.opt_out_on", key) + 15
+    )
+    chosen = noise.chance(0.10, "people.opt_out", key) & ~spells["is_same_record"].to_numpy()
+    return pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "version_at": at,
+            "is_email_opted_out": True,
+        }
+    )[chosen]
 
 
 def _merged(spells: pd.DataFrame) -> pd.DataFrame:
     merged_on = spells["merged_on"].to_numpy().astype("datetime64[D]")
-    return pd.DataFrame({
-        "contact_id": spells["contact_id"],
-        "version_at": merged_on.astype("datetime64[us]") + hours(11),
-        "is_deleted": True, "merged_into_contact_id": spells["duplicate_of"],
-    })[merged_on < FAR]
+    return pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "version_at": merged_on.astype("datetime64[us]") + hours(11),
+            "is_deleted": True,
+            "merged_into_contact_id": spells["duplicate_of"],
+        }
+    )[merged_on < FAR]
 
 
 def _erased_on(noise: Noise, spells: pd.DataFrame) -> Days:
@@ -550,28 +717,39 @@ def _erased_on(noise: Noise, spells: pd.DataFrame) -> Days:
     asks = noise.chance(0.012, "people.erasure", key)
     born = spells.groupby("person_key")["known_on"].transform("min").to_numpy()
     day = born.astype("datetime64[D]") + days(
-        90 + noise.exponential(900.0, "people.erasure_on", key))
+        90 + noise.exponential(900.0, "people.erasure_on", key)
+    )
     return np.asarray(np.where(asks, day, FAR), dtype="datetime64[D]")
 
 
 def _erasure_changes(panel: Panel, noise: Noise, spells: pd.DataFrame) -> pd.DataFrame:
     """Ten days after the request the record is deleted for good, with what it said."""
     day = _erased_on(noise, spells)
-    return pd.DataFrame({
-        "contact_id": spells["contact_id"],
-        "version_at": (day + np.timedelta64(10, "D")).astype("datetime64[us]") + hours(12),
-        "first_name": "", "last_name": "", "email": "", "title": "",
-        "is_deleted": True, "is_erased": True,
-    })[(day < FAR) & (day <= panel.horizon)]
+    return pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "version_at": (day + np.timedelta64(10, "D")).astype("datetime64[us]") + hours(12),
+            "first_name": "",
+            "last_name": "",
+            "email": "",
+            "title": "",
+            "is_deleted": True,
+            "is_erased": True,
+        }
+    )[(day < FAR) & (day <= panel.horizon)]
 
 
 def _erasures(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
     day = _erased_on(noise, spells)
-    requests = pd.DataFrame({
-        "contact_id": spells["contact_id"], "person_id": spells["person_id"],
-        "requested_at": utc(day.astype("datetime64[us]") + hours(9)),
-    })[(day < FAR) & (spells["known_on"].to_numpy().astype("datetime64[D]") <= day)]
-    return happened(requests.drop_duplicates("contact_id"), "requested_at", panel.horizon)
+    requests = pd.DataFrame(
+        {
+            "contact_id": spells["contact_id"],
+            "person_id": spells["person_id"],
+            "requested_at": utc(day.astype("datetime64[us]") + hours(9)),
+            "erased_at": utc((day + np.timedelta64(10, "D")).astype("datetime64[us]") + hours(12)),
+        }
+    )[(day < FAR) & (spells["known_on"].to_numpy().astype("datetime64[D]") <= day)]
+    return happened(requests.drop_duplicates("contact_id"), "erased_at", panel.horizon)
 
 
 def _employments(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
@@ -580,17 +758,26 @@ def _employments(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFra
     day = _promoted_on(noise, real)
     end = real["end"].to_numpy().astype("datetime64[D]")
     level, title = _raised(noise, real)
-    base = pd.DataFrame({
-        "contact_id": real["contact_id"], "person_id": real["person_id"],
-        "account_id": real["account_id"], "title": real["title"], "level": real["level"],
-        "roles": real["roles"], "started_on": dates(real["start"]).to_numpy(),
-        "ended_on": dates(np.minimum(end, day)).to_numpy(),
-        "known_at": utc(real["known_on"].to_numpy()).to_numpy(),
-        "key": fold(real["contact_key"].to_numpy(), real["slot"].to_numpy()),
-    })
+    base = pd.DataFrame(
+        {
+            "contact_id": real["contact_id"],
+            "person_id": real["person_id"],
+            "account_id": real["account_id"],
+            "title": real["title"],
+            "level": real["level"],
+            "roles": real["roles"],
+            "started_on": dates(real["start"]).to_numpy(),
+            "ended_on": dates(np.minimum(end, day)).to_numpy(),
+            "known_at": utc(real["known_on"].to_numpy()).to_numpy(),
+            "key": fold(real["contact_key"].to_numpy(), real["slot"].to_numpy()),
+        }
+    )
     after = base.assign(
-        title=title, level=level.to_numpy(), started_on=dates(day).to_numpy(),
-        ended_on=dates(end).to_numpy(), known_at=utc(day).to_numpy(),
+        title=title,
+        level=level.to_numpy(),
+        started_on=dates(day).to_numpy(),
+        ended_on=dates(end).to_numpy(),
+        known_at=utc(day).to_numpy(),
         key=fold(base["key"].to_numpy(), 1),
     )[day < FAR]
     rows = pd.concat([base, after], ignore_index=True)
@@ -600,8 +787,15 @@ def _employments(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFra
     return happened(rows, "known_at", panel.horizon)
 
 
-def pick_people(noise: Noise, purpose: str, spells: pd.DataFrame, position: I64, day: Days,
-                key: U64, level: npt.NDArray[np.object_] | None = None) -> pd.Series[Any]:
+def pick_people(
+    noise: Noise,
+    purpose: str,
+    spells: pd.DataFrame,
+    position: I64,
+    day: Days,
+    key: U64,
+    level: npt.NDArray[np.object_] | None = None,
+) -> pd.Series[Any]:
     """Row of `spells` of somebody who works at the account on the day and is known by then.
 
     Args:
@@ -629,24 +823,26 @@ def pick_people(noise: Noise, purpose: str, spells: pd.DataFrame, position: I64,
         rows = order[low[block][occasion] + k]
         when = day[block][occasion]
         here = people.iloc[rows]
-        fits = ((here["known_on"].to_numpy().astype("datetime64[D]") <= when)
-                & (here["end"].to_numpy().astype("datetime64[D]") > when))
+        fits = (here["known_on"].to_numpy().astype("datetime64[D]") <= when) & (
+            here["end"].to_numpy().astype("datetime64[D]") > when
+        )
         if level is not None:
             wanted = level[block][occasion]
             fits &= (wanted == "") | (here["level"].to_numpy() == wanted)
         rows, occasion = rows[fits], occasion[fits]
-        rank = noise.bits(purpose, key[block][occasion],
-                          people["contact_key"].to_numpy()[rows])
+        rank = noise.bits(purpose, key[block][occasion], people["contact_key"].to_numpy()[rows])
         best = np.lexsort((rank, occasion))
         first = np.r_[True, occasion[best][1:] != occasion[best][:-1]][: best.size]
         chosen = best[first]
-        picked.append(pd.Series(people.index.to_numpy()[rows[chosen]],
-                                index=occasion[chosen] + begin))
+        picked.append(
+            pd.Series(people.index.to_numpy()[rows[chosen]], index=occasion[chosen] + begin)
+        )
     return pd.concat(picked) if picked else pd.Series([], dtype="int64")
 
 
-def _opportunity_contacts(noise: Noise, panel: Panel, spells: pd.DataFrame,
-                          opportunities: pd.DataFrame) -> pd.DataFrame:
+def _opportunity_contacts(
+    noise: Noise, panel: Panel, spells: pd.DataFrame, opportunities: pd.DataFrame
+) -> pd.DataFrame:
     """Who takes part in each deal: the executive, the champion or a manager, now and then a user."""
     first = opportunities.sort_values("version_at", kind="stable").drop_duplicates("opportunity_id")
     accounts = pd.Series(panel.accounts.index, index=panel.accounts["account_id"])
@@ -656,23 +852,43 @@ def _opportunity_contacts(noise: Noise, panel: Panel, spells: pd.DataFrame,
     day = np.maximum(created, panel.at("entered_on", position).astype("datetime64[D]"))
     key = key_of(first["opportunity_id"])
     parts = []
-    for number, (role, level, share) in enumerate([
-        ("Economic Buyer", "director_plus", 0.8), ("Champion", "manager", 0.75),
-        ("Evaluator", "end_user", 0.35), ("Decision Maker", "director_plus", 0.25),
-    ]):
+    for number, (role, level, share) in enumerate(
+        [
+            ("Economic Buyer", "director_plus", 0.8),
+            ("Champion", "manager", 0.75),
+            ("Evaluator", "end_user", 0.35),
+            ("Decision Maker", "director_plus", 0.25),
+        ]
+    ):
         chosen = noise.chance(share, "people.deal_role", key, number)
-        people = pick_people(noise, "people.deal", spells, position[chosen], day[chosen],
-                             fold(key[chosen], number // 3),
-                             np.full(int(chosen.sum()), level, dtype=object))
+        people = pick_people(
+            noise,
+            "people.deal",
+            spells,
+            position[chosen],
+            day[chosen],
+            fold(key[chosen], number // 3),
+            np.full(int(chosen.sum()), level, dtype=object),
+        )
         deal = np.flatnonzero(chosen)[people.index.to_numpy()]
-        parts.append(pd.DataFrame({
-            "opportunity_id": first["opportunity_id"].to_numpy()[deal],
-            "contact_id": spells["contact_id"].to_numpy()[people.to_numpy()],
-            "role": role, "is_primary": number == 0,
-            "known_at": utc(naive(first["created_at"])[deal] + hours(
-                24 * noise.exponential(4.0, "people.deal_known", key[deal], number))),
-        }))
+        parts.append(
+            pd.DataFrame(
+                {
+                    "opportunity_id": first["opportunity_id"].to_numpy()[deal],
+                    "contact_id": spells["contact_id"].to_numpy()[people.to_numpy()],
+                    "role": role,
+                    "is_primary": number == 0,
+                    "known_at": utc(
+                        naive(first["created_at"])[deal]
+                        + hours(24 * noise.exponential(4.0, "people.deal_known", key[deal], number))
+                    ),
+                }
+            )
+        )
     roles = pd.concat(parts, ignore_index=True).drop_duplicates(["opportunity_id", "contact_id"])
-    roles.insert(0, "opportunity_contact_id", record_ids(
-        "00K", fold(key_of(roles["opportunity_id"]), key_of(roles["contact_id"]))))
+    roles.insert(
+        0,
+        "opportunity_contact_id",
+        record_ids("00K", fold(key_of(roles["opportunity_id"]), key_of(roles["contact_id"]))),
+    )
     return happened(roles, "known_at", panel.horizon)
