@@ -23,7 +23,7 @@
         when {{ ended_on }} < {{ due_on }} and {{ next_started_on }} is null
             then 'lost'
         when {{ ended_on }} is not null and {{ next_started_on }} is null
-            then case when {{ final_on }} < {{ as_of_date() }} then 'lost' else 'pending' end
+            then case when {{ final_on }} <= {{ as_of_date() }} then 'lost' else 'pending' end
         -- In force, or ending at a due date that is still ahead.
         when {{ due_on }} > {{ as_of_date() }}
             then 'open'

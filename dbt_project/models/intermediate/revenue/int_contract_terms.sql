@@ -27,7 +27,6 @@ states as (
         valid_to,
         quantity,
         mrr_usd,
-        paused_mrr_usd,
         status
     from {{ ref('int_subscription_item_states') }}
 ),
@@ -98,7 +97,7 @@ due as (
     select
         valued.subscription_id,
         valued.term_number,
-        sum(states.mrr_usd + states.paused_mrr_usd) as mrr_usd,
+        sum(states.mrr_usd) as mrr_usd,
         sum(states.quantity) as seats
     from valued
     inner join states
