@@ -169,10 +169,10 @@ def _finished(lake_dir: Path) -> set[str]:
 
 
 def _load_id(rows: pd.DataFrame) -> str:
-    """Newest day scored, then a hash of the keys: sortable, and equal for equal rows."""
+    """Newest day scored, then a hash of the keys in digits: sortable, and equal for equal rows."""
     keys = _keys(rows)
-    digest = hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:16]
-    return f"{max(k[1] for k in keys).replace('-', '')}.{digest}"
+    digest = int(hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:12], 16)
+    return f"{max(k[1] for k in keys).replace('-', '')}.{digest:015d}"
 
 
 def _write_table(path: Path, table: pa.Table) -> None:

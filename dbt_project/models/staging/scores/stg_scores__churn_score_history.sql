@@ -1,0 +1,38 @@
+with scores as (
+    select *
+    from ({{ of_finished_loads(source('scores', 'churn_score_history')) }}) as landed
+    where as_of <= {{ as_of_date() }}
+)
+
+-- The scorer appends a key once; should a load have been landed twice, the first one stands.
+select
+    head,
+    model_version,
+    as_of,
+    account_id,
+    p_raw,
+    p,
+    p_low,
+    p_high,
+    logit,
+    base_logit,
+    band,
+    band_version,
+    percentile,
+    months_to_renewal,
+    arr_usd,
+    reasons,
+    contributions,
+    serves,
+    is_backfill,
+    training_cutoff_on
+from (
+    select
+        scores.*,
+        row_number() over (
+            partition by head, as_of, account_id, is_backfill
+            order by _dlt_load_id, model_version
+        ) as _recency
+    from scores
+) as ranked
+where _recency = 1
