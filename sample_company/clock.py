@@ -62,21 +62,21 @@ def month_of_second(second: Any) -> I64:
     return seconds.astype("datetime64[M]").astype(np.int64)
 
 
-def to_timestamps(second: Any, missing: NDArray[np.bool_] | None = None) -> pd.Series[Any]:
+def to_timestamps(second: Any, missing: NDArray[np.bool_] | None = None) -> pd.DatetimeIndex:
     """Seconds since the epoch as datetime64[us, UTC]; where `missing`, NaT."""
     values = np.asarray(second, dtype=np.int64).astype("datetime64[s]").astype("datetime64[us]")
     if missing is not None:
         values = np.where(missing, np.datetime64("NaT", "us"), values)
-    return pd.Series(pd.DatetimeIndex(values).tz_localize("UTC"))
+    return pd.DatetimeIndex(values).tz_localize("UTC")
 
 
-def to_dates(second: Any, missing: NDArray[np.bool_] | None = None) -> pd.Series[Any]:
+def to_dates(second: Any, missing: NDArray[np.bool_] | None = None) -> pd.DatetimeIndex:
     """UTC date of each instant as datetime64[s] (midnight, without zone)."""
     seconds = np.asarray(second, dtype=np.int64)
     values = (seconds - seconds % DAY).astype("datetime64[s]")
     if missing is not None:
         values = np.where(missing, np.datetime64("NaT", "s"), values)
-    return pd.Series(values)
+    return pd.DatetimeIndex(values)
 
 
 def end_of_day(day: date) -> datetime:

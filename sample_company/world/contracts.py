@@ -370,6 +370,7 @@ class Simulator:
 
     def _failed_payments(self, i: I64, month: int) -> None:
         able = self._steady(i, month) & (self.bill[i] == 1) & ~self.invoiced[i]
+        able &= self.paused_until[i] < month
         able &= (month - self.term_start[i]) % 12 != 0
         pool = i[able]
         chance = np.array([0.0025, 0.0006, 0.0003])[self.a.segment[pool]]
@@ -378,7 +379,7 @@ class Simulator:
         start = self._boundary(failing, month)
         # Four retries over 24 days, then the subscription is cancelled: Stripe's smart retries.
         end = start + 24 * DAY
-        self._schedule_end(failing, end, end, PAYMENT_FAILED)
+        self._schedule_end(failing, end, start, PAYMENT_FAILED)
         self.busy[failing] = True
 
     def _pauses(self, i: I64, month: int) -> None:
@@ -682,7 +683,15 @@ class Simulator:
         if kind != EARLY:
             self.side[i] = self.side_end_month[i] = -1
         self.term_no[i] = np.where(replaces >= 0, self.term_no[i] + 1, 1)
-        self.term_start[i] = self.active_from[i] = anchor_month
+        known = at
+        if kind == NEW:
+            # Some contracts reach billing days after they began: an edit to a month perhaps closed.
+            backdated = (self.bill[i] >= 12) & self.invoiced[i] & (trial_end == 0)
+            backdated &= self.rng.chance("backdated", 0.04, i)
+            delay = self.rng.integers("backdated_by", 3, 12, i) * DAY
+            known = np.where(backdated, at + delay, at)
+        self.term_start[i] = anchor_month
+        self.active_from[i] = np.maximum(anchor_month, month_of_second(known))
         self.due[i] = anchor_month + self.term[i]
         self.free_until[i] = trial_end
         self.discount_until[i] = 0
@@ -698,7 +707,7 @@ class Simulator:
             meta_term=self.meta[i],
             replaces=replaces,
             kind=kind,
-            known_s=at,
+            known_s=known,
             is_invoiced=self.invoiced[i],
         )
         self._record_change(i, at, AT_START)
@@ -912,6 +921,10 @@ class Simulator:
         for name, column in known.items():
             frame = frames[name]
             frames[name] = frame[frame[column] <= horizon].reset_index(drop=True)
+        signed = frames["subs"]["uid"]
+        for name in ("changes", "discounts", "terms"):
+            frame = frames[name]
+            frames[name] = frame[frame["uid"].isin(signed)].reset_index(drop=True)
         return Simulation(self.a, horizon, frames)
 
 

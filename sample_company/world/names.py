@@ -1,97 +1,69 @@
-"""Names of people, and how the same person's name is written the second time.
+"""Word lists behind invented companies and people.
 
-Belongs here: pools of first names and surnames, nicknames, spelling variants, mail addresses.
-Must not be here: who works where. No name is taken from a real person: surnames are put together
-from syllables, so that nearly every full name in the sample company is unique.
+Belongs here: lists and the rule that turns numbers into names. Must not be here: any real company or person.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import NDArray
 
-from sample_company.world.noise import U64, Noise
+Strings = NDArray[np.object_]
 
-Texts = npt.NDArray[np.object_]
-
-# First name, and the form under which the same person turns up elsewhere.
 _FIRST = (
-    "Alexander:Alex Andrew:Andy Anthony:Tony Benjamin:Ben Charles:Charlie Christopher:Chris "
-    "Daniel:Dan David:Dave Edward:Ed Frederick:Fred Gregory:Greg Harold:Harry Jacob:Jake James:Jim "
-    "Jeffrey:Jeff John:Jack Jonathan:Jon Joseph:Joe Joshua:Josh Kenneth:Ken Lawrence:Larry "
-    "Leonard:Leo Matthew:Matt Michael:Mike Nathaniel:Nate Nicholas:Nick Patrick:Pat Peter:Pete "
-    "Philip:Phil Raymond:Ray Richard:Rick Robert:Bob Ronald:Ron Samuel:Sam Stephen:Steve "
-    "Theodore:Ted Thomas:Tom Timothy:Tim Victor:Vic Vincent:Vince William:Bill Zachary:Zach "
-    "Abigail:Abby Alexandra:Sandra Amanda:Mandy Angela:Angie Barbara:Barb Beatrice:Bea "
-    "Caroline:Carrie Catherine:Kate Christina:Tina Cynthia:Cindy Deborah:Debbie Dorothy:Dot "
-    "Eleanor:Ellie Elizabeth:Liz Frances:Fran Gabrielle:Gabby Gwendolyn:Gwen Isabella:Bella "
-    "Jacqueline:Jackie Jennifer:Jen Jessica:Jess Josephine:Josie Judith:Judy Katherine:Kathy "
-    "Kimberly:Kim Lillian:Lily Louise:Lou Madeleine:Maddie Margaret:Maggie Melissa:Mel "
-    "Nancy:Nan Natalie:Nat Pamela:Pam Patricia:Trish Penelope:Penny Rebecca:Becky Rosemary:Rose "
-    "Samantha:Sam Stephanie:Steph Susan:Sue Theresa:Terry Valerie:Val Veronica:Ronnie "
-    "Victoria:Vicky Vivian:Viv Yvonne:Yvie Aiko:Aiko Haruto:Haru Kenji:Ken Mei:Mei Ren:Ren "
-    "Sakura:Saki Sofia:Sofie Lukas:Luke Matthias:Matt Johanna:Hanna Katarina:Kat Mateo:Teo "
-    "Francisco:Paco Guadalupe:Lupe Ignacio:Nacho Priya:Pri Rajesh:Raj Ananya:Anu Siddharth:Sid "
-    "Fatima:Fatima Yusuf:Yusuf Ibrahim:Ibi Leila:Leila Olivier:Oli Genevieve:Gen Margaux:Margo"
-)
-_STEMS = (
-    "Ald Ash Bar Bel Ber Bren Brom Cal Car Cres Dal Dan Del Dor Dun El Em Fair Far Fen Gal Gar "
-    "Glen Gran Hal Har Hart Hol Hum Ing Jas Kel Ken Kir Lam Lan Lin Lock Lor Mal Mar Mel Mer Mil "
-    "Mor Nor Oak Or Pem Pres Rad Ram Red Rin Ros Row San Sel Sher Stan Ster Tal Tor Tren Val Van "
-    "Wal War Wes Whit Wil Win Wood Yar Zel Ostr Kov Nak Yama Taka Fuji Mats Iyer Rao Sund Okon "
-)
-_ENDINGS = (
-    "ford ton ley field man son wick ham well wood ridge worth brook bury combe dale der don er "
-    "ett gate grove hurst land low mann mere mond ner off oni oshi ova ovic quist ros rup sen ski "
-    "stein strom thal tti vale vani velt ward"
-)
-FORMAL: Texts = np.asarray([pair.split(":")[0] for pair in _FIRST.split()], dtype=object)
-FAMILIAR: Texts = np.asarray([pair.split(":")[1] for pair in _FIRST.split()], dtype=object)
-SURNAMES: Texts = np.asarray(
-    [stem + ending for stem in _STEMS.split() for ending in _ENDINGS.split()], dtype=object
-)
-_ACCENTS = str.maketrans({"o": "ö", "e": "é"})
+    "Alder Amber Anchor Apex Arbor Ardent Aspen Atlas Aurora Basalt Beacon Birch Bluewater Boreal Bright "
+    "Cascade Cedar Cinder Clear Cobalt Copper Coral Crest Crown Delta Dune Eastern Echo Elm Ember "
+    "Evergreen Falcon Fern Flint Forge Frontier Garnet Glacier Granite Harbor Hazel Heron Highland "
+    "Indigo Iron Ivory Juniper Keystone Lantern Laurel Linden Lumen Magnet Maple Meridian Mosaic Nimbus "
+    "Noble Northern Oak Onyx Opal Orchard Osprey Pacific Palisade"
+).split()
+_SECOND = (
+    "Analytics Bakeries Banking Biotech Builders Capital Ceramics Chemicals Clinics Components Couriers Dairy "
+    "Design Devices Diagnostics Dynamics Education Electric Energy Engines Fabrics Farms Fibers Foods "
+    "Freight Furniture Games Gardens Glass Goods Health Hotels Industries Instruments Insurance Labs "
+    "Learning Lending Lighting Logistics Machines Marine Materials Media Metals Mobility Motors Networks "
+    "Optics Outfitters Packaging Paper Partners Pharma Plastics Power Press Publishing Rail Robotics Shipping"
+).split()
+_SUFFIX = {"Inc": "Inc.", "GmbH": "GmbH", "Ltd": "Ltd", "KK": "K.K."}
+_GIVEN = (
+    "Ada Aiko Alan Amara Anna Ben Boris Carla Chen Clara Dario Diana Elif Emil Eva Farid Fiona Gita Greta Hana "
+    "Hugo Ines Ivan Jade Jonas Kaito Karin Lars Leila Lin Lucas Maya Mia Milan Nadia Nils Noor Olga Omar Petra "
+    "Priya Quinn Rafael Rosa Sami Sara Sven Tara Theo Uma Vera Viktor Wanda Yara Yuki Zoe"
+).split()
+_FAMILY = (
+    "Abbott Aoki Baker Becker Berg Blanc Bose Brandt Chavez Costa Dahl Diaz Dubois Eriksen Fischer Fontaine Garcia "
+    "Gupta Haas Hansen Hughes Ito Ivanov Jensen Kaya Keller Khan Kim Kowalski Lang Larsen Lopez Marino Meyer "
+    "Mori Moreau Nair Novak Okafor Olsen Park Patel Perez Petrov Rao Reid Rossi Sato Schmidt Silva Singh Stone "
+    "Tanaka Torres Vogel Wagner Walsh Weber Yilmaz Young Zhang"
+).split()
 
 
-def first_name_numbers(noise: Noise, person_key: U64) -> npt.NDArray[np.int64]:
-    """Index into FORMAL and FAMILIAR of each person."""
-    return noise.whole(0, FORMAL.size - 1, "people.first_name", person_key)
+def company_names(index: NDArray[np.int64], currency: Strings) -> tuple[Strings, Strings]:
+    """Name and domain of each company; domains are unique, names nearly so.
 
-
-def surname_numbers(noise: Noise, person_key: U64) -> npt.NDArray[np.int64]:
-    """Index into SURNAMES of each person."""
-    return noise.whole(0, SURNAMES.size - 1, "people.surname", person_key)
-
-
-def variants(noise: Noise, record_key: U64, first: npt.NDArray[np.int64],
-             last: npt.NDArray[np.int64]) -> tuple[Texts, Texts]:
-    """First and last name as somebody else types them: nickname, initial, accent or unchanged."""
-    kind = noise.pick([0.34, 0.40, 0.14, 0.12], "people.name_variant", record_key)
-    given, family = FORMAL[first].copy(), SURNAMES[last].copy()
-    nick, initial, accent = kind == 1, kind == 2, kind == 3
-    given[nick] = FAMILIAR[first[nick]]
-    middle = np.asarray(list("ABCDEFGHJKLMNPRSTW"), dtype=object)
-    letter = middle[noise.whole(0, middle.size - 1, "people.middle_initial", record_key)]
-    given[initial] = given[initial] + " " + letter[initial] + "."
-    family[accent] = [_accented(name) for name in family[accent]]
-    return given, family
-
-
-def _accented(name: str) -> str:
-    return name[0] + name[1:].translate(_ACCENTS)
-
-
-def addresses(first: Texts, last: Texts, domain: Texts, style: npt.NDArray[np.int64],
-              suffix: Texts) -> Texts:
-    """Work mail addresses in the employer's style (0: first.last, 1: flast, 2: first_last).
-
-    The suffix ('' or a digit) keeps two people of one employer with one name apart.
+    The index runs through all pairs of words in a scattered order; past the last pair a number is added.
     """
-    given = np.asarray([name.split(" ")[0].lower() for name in first], dtype=object)
-    family = np.asarray(
-        [name.lower().replace("ö", "o").replace("é", "e") for name in last], dtype=object
-    )
-    initials = np.asarray([name[0] for name in given], dtype=object)
-    local = np.where(style == 0, given + "." + family,
-                     np.where(style == 1, initials + family, given + "_" + family))
-    return np.asarray(local + suffix + "@" + domain, dtype=object)
+    pairs = len(_FIRST) * len(_SECOND)
+    # 1009 is prime to the number of pairs, so every pair comes once in each round.
+    place = (index * 1009) % pairs
+    number = index // pairs
+    first = np.array(_FIRST, dtype=object)[place // len(_SECOND)]
+    second = np.array(_SECOND, dtype=object)[place % len(_SECOND)]
+    tail = np.where(number > 0, (number + 1).astype(str).astype(object), "")
+    spaced = np.where(number > 0, " " + tail, "")
+    legal = {"USD": "Inc", "EUR": "GmbH", "GBP": "Ltd", "JPY": "KK"}
+    suffix = np.array([_SUFFIX[legal[c]] for c in currency.tolist()], dtype=object)
+    name = first + " " + second + spaced + " " + suffix
+    slug = np.array([s.lower() for s in (first + second + tail).tolist()], dtype=object)
+    ends = {"USD": ".com", "EUR": ".eu", "GBP": ".co.uk", "JPY": ".co.jp"}
+    ending = np.array([ends[c] for c in currency.tolist()], dtype=object)
+    return name, slug + ending
+
+
+def people_names(given: Any, family: Any) -> tuple[Strings, Strings]:
+    """Given and family names by number (taken modulo the lists' lengths)."""
+    first = np.array(_GIVEN, dtype=object)[np.asarray(given) % len(_GIVEN)]
+    last = np.array(_FAMILY, dtype=object)[np.asarray(family) % len(_FAMILY)]
+    return first, last

@@ -1,0 +1,78 @@
+"""Assemble the world: simulation, CRM, billing, truth, and the observables of the other modules.
+
+Belongs here: the order of assembly and the check against the schema. Must not be here: any phenomenon.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from sample_company.clock import DAY, month_start_day
+from sample_company.rng import Rng
+from sample_company.world.billing import Book, Names, build_billing
+from sample_company.world.config import WorldConfig
+from sample_company.world.contracts import simulate
+from sample_company.world.crm import account_ids, build_crm
+from sample_company.world.schema import TABLES, TRUTH, conform
+from sample_company.world.truth import Holders, build_truth
+
+#: Modules of observables in the order in which each may use the tables of those before it.
+OBSERVABLES = ("people", "activities", "support", "surveys", "desk", "usage")
+
+
+@dataclass(frozen=True)
+class World:
+    """A finished world: what vendors would serve, and what really happened."""
+
+    config: WorldConfig
+    tables: dict[str, pd.DataFrame]
+    truth: dict[str, pd.DataFrame]
+
+
+def _core(config: WorldConfig) -> World:
+    rng = Rng(config.seed)
+    sim = simulate(config, rng)
+    book = Book(sim)
+    index = sim.accounts.index
+    names = Names(rng, account_ids(rng, index))
+    tables, truth, company = build_crm(config, book, rng, names, Holders(book).finally_(index))
+    start_s = int(month_start_day(np.int64(config.start_month))) * DAY
+    tables.update(build_billing(book, names, company, start_s))
+    truth.update(build_truth(book, names, config.last_full_month))
+    return World(
+        config,
+        {name: conform(tables[name], columns) for name, columns in TABLES.items()},
+        {name: conform(truth[name], columns) for name, columns in TRUTH.items()},
+    )
+
+
+def build_world(config: WorldConfig, *, observables: bool = True) -> World:
+    """Build a world; the same configuration always gives the same bytes.
+
+    Args:
+        config: Size, seed, start and horizon.
+        observables: Whether to add what people, tickets, surveys and usage show of the latent state.
+
+    Returns:
+        Tables by name (see `schema.TABLES` and the observables' modules) and the truth tables.
+    """
+    world = _core(config)
+    if not observables:
+        return world
+    rng = Rng(config.seed)
+    tables = dict(world.tables)
+    truth = dict(world.truth)
+    for module in OBSERVABLES:
+        path = f"sample_company.world.{module}"
+        if importlib.util.find_spec(path) is None:
+            continue
+        add = getattr(importlib.import_module(path), f"add_{module}", None)
+        if add is not None:
+            for name, frame in add(tables, rng, config).items():
+                (truth if name.startswith("truth_") else tables)[name] = frame
+    return World(config, tables, truth)
