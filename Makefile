@@ -65,7 +65,7 @@ lint: $(READY)  ## check style, types, import rules and SQL
 
 .PHONY: chaos
 chaos: $(READY)  ## kill the night in each of its phases and compare what is published
-	@$(BIN)/python -m pytest -p no:cacheprovider tests/chaos --run-chaos
+	@$(BIN)/python -m pytest -p no:cacheprovider tests/chaos
 
 .PHONY: lock
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock
