@@ -1,6 +1,6 @@
 with scores as (
     select *
-    from ({{ of_finished_loads(source('scores', 'churn_score_history')) }}) as landed
+    from ({{ of_finished_loads('scores', 'churn_score_history') }}) as landed
     where as_of <= {{ as_of_date() }}
 )
 
