@@ -8,16 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, timedelta
-from datetime import time as clock_time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_company.world.build import build_world
 
 from orchestration.progress import STEP_NAMES
 from sample_company import testing
+from sample_company.world.build import build_world
 from sample_company.world.config import WorldConfig
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -30,7 +29,7 @@ Night = Callable[[Path, date, Mapping[str, str], str | None, float], bool]
 def _night(
     home: Path, as_of: date, settings: Mapping[str, str], kill_in: str | None, after: float
 ) -> bool:
-    """Run a night; with `kill_in`, kill it `after` seconds into that phase. Returns whether it ended."""
+    """Run a night, or kill it `after` seconds into the phase `kill_in`; True if it ended well."""
     home.mkdir(exist_ok=True)
     process = subprocess.Popen(
         [sys.executable, "-m", "orchestration.night", "--as-of", as_of.isoformat()],
@@ -70,7 +69,5 @@ def run_night() -> Night:
 def company() -> Iterator[tuple[Any, date, Mapping[str, str]]]:
     """A small company's servers, the night they are ready for, and the settings that reach them."""
     world = build_world(WorldConfig(size="small", seed=2))
-    as_of: date = world.config.horizon
-    ready = datetime.combine(as_of + timedelta(days=1), clock_time(), UTC)
-    with testing.running(world, now=ready) as running:
-        yield running, as_of, running.env
+    with testing.running(world) as running:
+        yield running, world.config.last_day, running

@@ -1,4 +1,4 @@
-"""The night is killed in each of its phases; run again, it publishes what an undisturbed one does."""
+"""A night killed in any phase and run again publishes what an undisturbed one does."""
 
 from __future__ import annotations
 

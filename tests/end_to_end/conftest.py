@@ -1,21 +1,23 @@
-"""One small night, run once a session through the job that production runs, and looked at by many tests."""
+"""One small night, run once a session through the job that production runs, for many tests."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
+import duckdb
+import pandas as pd
 import pytest
-from sample_company.world.build import build_world
 
 from orchestration.definitions import build_definitions
 from orchestration.installation import Installation
 from sample_company import testing
+from sample_company.world.build import build_world
 from sample_company.world.config import WorldConfig
 
 SEED = 1
@@ -26,11 +28,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "end_to_end" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("night"))
-
-
-def midnight_after(day: date) -> datetime:
-    """The instant at which a day is complete, UTC."""
-    return datetime.combine(day + timedelta(days=1), time(), UTC)
 
 
 @dataclass
@@ -78,6 +75,13 @@ def run_night(
     return NightOutcome(home, as_of, result)
 
 
+def query(database: Path, sql: str) -> pd.DataFrame:
+    """Rows of a query over a DuckDB file."""
+    with duckdb.connect(str(database), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
+        return connection.execute(sql).df()
+
+
 @pytest.fixture(scope="session")
 def world() -> Any:
     """The small sample company."""
@@ -86,15 +90,9 @@ def world() -> Any:
 
 @pytest.fixture(scope="session")
 def servers(world: Any) -> Iterator[Any]:
-    """Its servers, one day before the end of what it lived through, so that a next night exists."""
-    with testing.running(world, now=midnight_after(last_day(world) - timedelta(days=1))) as running:
+    """Its servers on the morning of its last day, so that a next night exists."""
+    with testing.running(world, now=world.config.last_day) as running:
         yield running
-
-
-def last_day(world: Any) -> date:
-    """The last complete day of a world."""
-    day: date = world.config.horizon
-    return day
 
 
 @pytest.fixture(scope="session")
@@ -113,4 +111,4 @@ def night(
 ) -> NightOutcome:
     """The first night: full listings, everything built, scored and published."""
     home = tmp_path_factory.mktemp("installation")
-    return run_night(home, last_day(world) - timedelta(days=1), servers.env, instance)
+    return run_night(home, world.config.last_day - timedelta(days=1), servers, instance)

@@ -1,0 +1,1 @@
+"""The published money equals what really happened, to the cent."""
