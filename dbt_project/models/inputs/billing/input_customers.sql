@@ -14,20 +14,25 @@ accounts as (
     from {{ ref('stg_salesforce__account') }}
 ),
 
--- Companies call the key in billing's metadata as they like; the first of the configured keys counts.
+-- Companies call the key in billing's metadata as they like; the first configured key found counts.
+claims as (
+    select
+        customer_id,
+        coalesce(
+            {% for key in var('billing_metadata_account_keys', ['crm_account_id', 'account_id']) -%}
+            {{ json_text('metadata', key) }},
+            {% endfor -%}
+            ''
+        ) as claimed_account_id
+    from customers
+),
+
 named as (
     select
-        customers.customer_id,
+        claims.customer_id,
         accounts.account_id
-    from customers
-    inner join accounts
-        on
-            substr(coalesce(
-                {%- for key in var('billing_metadata_account_keys', ['crm_account_id', 'account_id']) %}
-                {{ json_text('customers.metadata', key) }},
-                {%- endfor %}
-                ''
-            ), 1, 15) = accounts.short_account_id
+    from claims
+    inner join accounts on substr(claims.claimed_account_id, 1, 15) = accounts.short_account_id
 )
 
 -- What billing itself says goes before what the CRM says about billing.

@@ -1,3 +1,10 @@
+with subscriptions as (
+    select distinct
+        subscription_id,
+        customer_id
+    from {{ ref('stg_stripe__subscriptions') }}
+)
+
 select
     discounts.discount_id,
     discounts.coupon_id,
@@ -15,10 +22,5 @@ select
             then discounts.ends_at
     end as ends_at
 from {{ ref('stg_stripe__discounts') }} as discounts
-left join (
-    select distinct
-        subscription_id,
-        customer_id
-    from {{ ref('stg_stripe__subscriptions') }}
-) as subscriptions on discounts.subscription_id = subscriptions.subscription_id
+left join subscriptions on discounts.subscription_id = subscriptions.subscription_id
 where discounts.starts_at < {{ as_of_end() }}

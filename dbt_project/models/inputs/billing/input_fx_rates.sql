@@ -22,7 +22,8 @@ rates as (
         'USD' as currency,
         cast('1970-01-01' as date) as valid_from,
         cast(1 as double) as usd_per_unit
-    where not exists (select 1 from landed where currency = 'USD')
+    from (select count(*) as listed from landed where currency = 'USD') as dollars
+    where dollars.listed = 0
 ),
 
 ranked as (

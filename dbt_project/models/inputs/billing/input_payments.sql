@@ -1,5 +1,5 @@
--- Refunds and disputes carry no date on the charge: a version from after the as-of date says nothing
--- about whether they had happened by then.
+-- Refunds and disputes carry no date on the charge: a version from after the as-of date says
+-- nothing about whether they had happened by then.
 select
     charge_id as payment_id,
     customer_id as billing_customer_id,

@@ -1,6 +1,6 @@
--- The vendor keeps no history of an item. From the first landed version on, versions are the history;
--- before it, invoice lines are: every change inside a period is prorated, so the newest line that is no
--- credit says price and quantity from the start of its period.
+-- The vendor keeps no history of an item. From the first landed version on, versions are the
+-- history; before it, invoice lines are: every change inside a period is prorated, so the newest line
+-- that is no credit says price and quantity from the start of its period.
 with versions as (
     select
         *,
@@ -16,6 +16,14 @@ subscriptions as (
     from {{ ref('input_subscription_versions') }}
 ),
 
+subscription_creations as (
+    select
+        subscription_id,
+        min(created_at) as created_at
+    from {{ ref('stg_stripe__subscriptions') }}
+    group by subscription_id
+),
+
 -- An item made with its subscription is as old as the service, which may be back-dated.
 items as (
     select
@@ -26,19 +34,16 @@ items as (
         versions.is_deleted,
         versions.version_at as first_version_at,
         case
-            when landed.created_at is null or versions.created_at <= landed.created_at
+            when
+                subscription_creations.created_at is null
+                or versions.created_at <= subscription_creations.created_at
                 then coalesce(subscriptions.started_at, versions.created_at)
             else versions.created_at
         end as added_at
     from versions
     left join subscriptions on versions.subscription_id = subscriptions.subscription_id
-    left join (
-        select
-            subscription_id,
-            min(created_at) as created_at
-        from {{ ref('stg_stripe__subscriptions') }}
-        group by subscription_id
-    ) as landed on versions.subscription_id = landed.subscription_id
+    left join subscription_creations
+        on versions.subscription_id = subscription_creations.subscription_id
     where versions.version_number = 1
 ),
 
@@ -56,14 +61,16 @@ lines as (
         coalesce(lines.is_credit_proration, false)
         or (coalesce(lines.is_proration, false) and lines.amount < 0) as is_credit
     from {{ ref('stg_stripe__invoice_lines') }} as lines
-    inner join {{ ref('stg_stripe__invoices') }} as invoices on lines.invoice_id = invoices.invoice_id
+    inner join {{ ref('stg_stripe__invoices') }} as invoices
+        on lines.invoice_id = invoices.invoice_id
     where
         lines.subscription_item_id is not null
         and lines.period_start_at < {{ as_of_end() }}
         and invoices.status <> 'deleted'
 ),
 
--- An item that is no longer on its subscription and was not credited ended with the last period billed.
+-- An item that is no longer on its subscription and was not credited ended with the last period
+-- billed.
 last_periods as (
     select
         lines.subscription_item_id,
@@ -179,9 +186,15 @@ dated as (
 compared as (
     select
         *,
-        lag(is_removed) over (partition by subscription_item_id order by happened_at) as was_removed,
-        lag(price_id) over (partition by subscription_item_id order by happened_at) as previous_price_id,
-        lag(quantity) over (partition by subscription_item_id order by happened_at) as previous_quantity
+        lag(is_removed) over (
+            partition by subscription_item_id order by happened_at
+        ) as was_removed,
+        lag(price_id) over (
+            partition by subscription_item_id order by happened_at
+        ) as previous_price_id,
+        lag(quantity) over (
+            partition by subscription_item_id order by happened_at
+        ) as previous_quantity
     from dated
     where happened_at < {{ as_of_end() }}
 ),

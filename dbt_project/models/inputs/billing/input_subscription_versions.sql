@@ -5,7 +5,7 @@ with versions as (
         *,
         row_number() over (partition by subscription_id order by version_at) as version_number,
         row_number() over (partition by subscription_id order by version_at desc) as recency,
-        -- Collection paused by hand leaves the vendor's status at active; so does nothing being due.
+        -- Paused collection leaves the vendor's own status as it is.
         case
             when pause_behavior is not null and status in ('active', 'past_due') then 'paused'
             else status
@@ -186,7 +186,9 @@ compared as (
 changes as (
     select
         *,
-        lead(happened_at) over (partition by subscription_id order by happened_at) as next_happened_at
+        lead(happened_at) over (
+            partition by subscription_id order by happened_at
+        ) as next_happened_at
     from compared
     where
         previous_status is null

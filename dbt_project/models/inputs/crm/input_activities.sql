@@ -56,10 +56,12 @@ select
     case when activities.what_id like '006%' then activities.what_id end as opportunity_id,
     activities.employee_id,
     case
-        when activities.vendor_type in (
-            'email', 'call', 'meeting', 'visit', 'qbr', 'training', 'value report', 'social',
-            'conference', 'other'
-        ) then replace(activities.vendor_type, ' ', '_')
+        when
+            activities.vendor_type in (
+                'email', 'call', 'meeting', 'visit', 'qbr', 'training', 'value report', 'social',
+                'conference', 'other'
+            )
+            then replace(activities.vendor_type, ' ', '_')
         when activities.vendor_type = 'listemail' then 'email'
         when activities.vendor_type is null then activities.default_type
         else 'other'

@@ -8,7 +8,8 @@ with members as (
         created_at,
         row_number() over (
             partition by campaign_id, coalesce(contact_id, lead_id)
-            order by coalesce(has_responded, false) desc, created_at, campaign_member_id
+            order by
+                case when has_responded then 0 else 1 end, created_at, campaign_member_id
         ) as member_number
     from {{ ref('stg_salesforce__campaign_member') }}
     where not is_deleted and coalesce(contact_id, lead_id) is not null and campaign_id is not null

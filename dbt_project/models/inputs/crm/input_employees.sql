@@ -3,9 +3,11 @@ select
     name as full_name,
     email,
     title,
-    lower(coalesce("function", department)) as function,
+    lower(coalesce(function, department)) as function,
     hired_on,
     {{ come_by('left_on') }} as left_on,
-    case when left_on <= {{ as_of_date() }} then destination_account_id end as destination_account_id
+    case
+        when left_on <= {{ as_of_date() }} then destination_account_id
+    end as destination_account_id
 from {{ ref('stg_salesforce__user') }}
 where not is_deleted

@@ -19,7 +19,9 @@ later_stages as (
     select
         opportunity_id,
         old_value as stage,
-        row_number() over (partition by opportunity_id order by created_at, change_id) as later_number
+        row_number() over (
+            partition by opportunity_id order by created_at, change_id
+        ) as later_number
     from stage_changes
     where created_at >= {{ as_of_end() }}
 ),

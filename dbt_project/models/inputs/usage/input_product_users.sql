@@ -27,7 +27,8 @@ select
     users.first_seen_on,
     users.last_seen_on
 from users
-left join {{ ref('input_workspaces') }} as workspaces on users.workspace_id = workspaces.workspace_id
+left join {{ ref('input_workspaces') }} as workspaces
+    on users.workspace_id = workspaces.workspace_id
 left join contacts as by_id on users.product_user_id = by_id.contact_id
 left join contacts as by_email
     on

@@ -10,7 +10,7 @@ select
     type as price_type,
     billing_scheme,
     usage_type,
-    "interval" as billing_interval,
+    versions.interval as billing_interval,
     interval_count,
     unit_amount_decimal as unit_amount_minor,
     tiers_mode,
