@@ -5,8 +5,6 @@ Belongs here: the order of assembly and the check against the schema. Must not b
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,11 +16,9 @@ from sample_company.world.billing import Book, Names, build_billing
 from sample_company.world.config import WorldConfig
 from sample_company.world.contracts import simulate
 from sample_company.world.crm import account_ids, build_crm
+from sample_company.world.observables import add_observables
 from sample_company.world.schema import TABLES, TRUTH, conform
 from sample_company.world.truth import Holders, build_truth
-
-#: Modules of observables in the order in which each may use the tables of those before it.
-OBSERVABLES = ("people", "activities", "support", "surveys", "desk", "usage")
 
 
 @dataclass(frozen=True)
@@ -64,15 +60,8 @@ def build_world(config: WorldConfig, *, observables: bool = True) -> World:
     world = _core(config)
     if not observables:
         return world
-    rng = Rng(config.seed)
     tables = dict(world.tables)
     truth = dict(world.truth)
-    for module in OBSERVABLES:
-        path = f"sample_company.world.{module}"
-        if importlib.util.find_spec(path) is None:
-            continue
-        add = getattr(importlib.import_module(path), f"add_{module}", None)
-        if add is not None:
-            for name, frame in add(tables, rng, config).items():
-                (truth if name.startswith("truth_") else tables)[name] = frame
+    for name, frame in add_observables(tables, config, Rng(config.seed)).items():
+        (truth if name.startswith("truth_") else tables)[name] = frame
     return World(config, tables, truth)

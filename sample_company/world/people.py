@@ -595,15 +595,15 @@ def _contact_versions(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.Da
         _erasure_changes(panel, noise, spells),
     ]
     versions = pd.concat([part for part in changes if not part.empty], ignore_index=True)
-    versions["version_at"] = utc(versions["version_at"].to_numpy()).to_numpy()
     return _filled(versions, arrived[begins], panel.horizon)
 
 
 def _filled(changes: pd.DataFrame, begun: pd.DataFrame, horizon: np.datetime64) -> pd.DataFrame:
     created = begun.groupby("contact_id")["version_at"].min()
-    created_at = changes["contact_id"].map(created)
-    changes = changes.assign(created_at=utc(created_at.to_numpy()))
-    changes["version_at"] = utc(changes["version_at"].to_numpy())
+    changes = changes.assign(
+        version_at=utc(changes["version_at"].to_numpy()),
+        created_at=utc(changes["contact_id"].map(created).to_numpy()),
+    )
     changes = changes[changes["version_at"] >= changes["created_at"]]
     changes = changes.sort_values(["contact_id", "version_at"], kind="stable")
     filled = changes.groupby("contact_id", sort=False).ffill()

@@ -24,7 +24,7 @@ from sample_company.rng import F64, I64, U64, Rng
 from sample_company.world.config import WorldConfig
 from sample_company.world.noise import Noise, fold, spread
 from sample_company.world.offer import DECOY, FEATURES, LADDER, STICKY, plan_rank, released_on
-from sample_company.world.office import hours, utc
+from sample_company.world.office import hours, naive, utc
 from sample_company.world.panel import (
     Panel,
     Tables,
@@ -365,7 +365,7 @@ def iter_usage_days(
         ready = held["received_at"].to_numpy() < edge
         batch = usage.rendered(held[ready].sort_values(["received_at", "event_key"]))
         held = held[~ready]
-        received = batch["received_at"].to_numpy().astype("datetime64[D]")
+        received = naive(batch["received_at"]).astype("datetime64[D]")
         while day <= until:
             low, high = np.searchsorted(received, [np.datetime64(day), np.datetime64(day) + 1])
             yield day, batch.iloc[low:high].reset_index(drop=True)
