@@ -1,7 +1,7 @@
 """A session that retries what may be retried and says nothing secret.
 
-Belongs here: back-off on 429, 5xx, timeouts, broken connections and 200s whose body is cut off; Retry-After;
-redaction. Must not be here: what any vendor's answer means.
+Belongs here: back-off on 429, 5xx, timeouts, broken connections and 200s whose body is cut off;
+Retry-After; redaction. Must not be here: what any vendor's answer means.
 """
 
 from __future__ import annotations
@@ -187,7 +187,8 @@ def _now() -> datetime:
 def ahead(items: Iterator[T], depth: int = 2) -> Iterator[T]:
     """The same items, the next ones fetched in a thread while the caller works on this one.
 
-    An error in the thread is raised here, after the items before it. Leaving early stops the thread.
+    An error in the thread is raised here, after the items before it. Leaving early stops the
+    thread.
     """
     queue: Queue[tuple[bool, Any]] = Queue(maxsize=depth)
     stop = Event()

@@ -1,7 +1,7 @@
 """What has landed already, so that only what is new or changed lands again.
 
-Belongs here: comparison of a batch with the newest landed version of each key. Must not be here: any view
-of what a change means.
+Belongs here: comparison of a batch with the newest landed version of each key. Must not be here:
+any view of what a change means.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _NEVER_COMPARED = {VERSION_AT.name, LOAD_ID.name, "_row"}
 
 
 class Known:
-    """The newest landed version of every key of a table, as it was when opened; for use with `with`."""
+    """The newest landed version of every key of a table, as it was when opened (`with`)."""
 
     def __init__(self, lake: Lake, table: Table, *, where: str = "true") -> None:
         """Reads the table once.

@@ -1,11 +1,11 @@
 """One load: batches per table, rejects and windows, written together by dlt or not at all.
 
-Belongs here: the way from checked Arrow tables into `lake/<source>/` through dlt's filesystem destination.
-Must not be here: where rows come from. The event loader writes its files itself (it is columnar
-from end to end) but keeps to the same shape.
+Belongs here: the way from checked Arrow tables into `lake/<source>/` through dlt's filesystem
+destination. Must not be here: where rows come from. The event loader writes its files itself (it is
+columnar from end to end) but keeps to the same shape.
 
-dlt's working folder is fresh for every load and thrown away: what it would remember (cursors, pending
-packages) is in the lake's finished loads, so nothing local can contradict them.
+dlt's working folder is fresh for every load and thrown away: what it would remember (cursors,
+pending packages) is in the lake's finished loads, so nothing local can contradict them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What of people's data is never written, written only as a hash, or blanked in what people read.
 
-Belongs here: the lists and functions that every connector applies before anything touches disk, logs or
-rejects. Must not be here: erasure of a person from what has landed.
+Belongs here: the lists and functions that every connector applies before anything touches disk,
+logs or rejects. Must not be here: erasure of a person from what has landed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from ingestion.schemas.model import Table
 
 REDACTED = "[redacted]"
 
-# Free text about people and private contact data: no metric needs them, so they are not even asked for.
+# Free text about people and private contact data: no metric needs them, so they are not even asked
+# for.
 NEVER_LANDED = frozenset(
     {
         "address",
@@ -38,7 +39,8 @@ NEVER_LANDED = frozenset(
         "tax_ids",
     }
 )
-# Tracked fields whose old and new values name a person; that they changed is kept, the values are not.
+# Tracked fields whose old and new values name a person; that they changed is kept, the values are
+# not.
 PERSONAL_FIELDS = frozenset(
     {
         "assistantname",
@@ -86,7 +88,7 @@ def redact(record: Mapping[str, Any], table: Table | None) -> dict[str, Any]:
 
 
 def is_redacted(value: Any) -> bool:
-    """Whether anything in a value was blanked, so that it cannot be landed again from the reject."""
+    """Whether anything was blanked, so that the value cannot be landed again from the reject."""
     if isinstance(value, str):
         return REDACTED in value
     if isinstance(value, Mapping):

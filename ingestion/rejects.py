@@ -1,9 +1,8 @@
 """Rows that could not be landed: kept with the rule they broke, the remedy, and a redacted copy.
 
-Belongs here: the reject's shape, reading them back, and which are still open. Replaying lives with the
-connectors (they know how to fetch a record again); the command is `python -m ingestion
-replay-rejects`.
-Must not be here: personal data. The copy is redacted before it is handed in.
+Belongs here: the reject's shape, reading them back, and which are still open. Replaying lives with
+the connectors (they know how to fetch a record again); the command is `python -m ingestion replay-
+rejects`. Must not be here: personal data. The copy is redacted before it is handed in.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Records into typed columns, by declaration: what fits becomes Arrow, what does not becomes a reject.
+"""Records into typed columns, by declaration: what fits becomes Arrow, what does not becomes a
+reject.
 
-Belongs here: conversion and row-level rules for every declared type. Must not be here: vendor shapes; a
-connector hands over one mapping a row, keyed by column.
+Belongs here: conversion and row-level rules for every declared type. Must not be here: vendor
+shapes; a connector hands over one mapping a row, keyed by column.
 
 Conversion goes column by column in Arrow; only a column that fails is looked at value by value.
 """
@@ -49,7 +50,8 @@ def build(table: Table, records: Sequence[Record]) -> tuple[pa.Table, list[Rejec
         records: one mapping a row, keyed by column; absent means null.
 
     Returns:
-        The rows that fit, in their order, and one reject for each row that does not (its first fault).
+        The rows that fit, in their order, and one reject for each row that does not (its first
+        fault).
     """
     faults: dict[int, tuple[str, str, str, str]] = {}
     arrays: list[pa.Array] = []
@@ -90,7 +92,11 @@ def _vector_json(values: list[Any]) -> pa.Array:
 def _vector_bigint(values: list[Any]) -> pa.Array:
     if any(isinstance(v, bool) for v in values):
         raise TypeError("a truth value is no number")
-    return pa.array(values, pa.int64())
+    try:
+        return pa.array(values, pa.int64())
+    except pa.ArrowInvalid:
+        # APIs write whole numbers of decimal fields as 12.0.
+        return pa.array(values, pa.float64()).cast(pa.int64())
 
 
 def _vector_double(values: list[Any]) -> pa.Array:

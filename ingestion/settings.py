@@ -1,11 +1,11 @@
 """Settings of the sources: read once, checked whole, told in plain sentences.
 
-They come from the environment or, only if the environment names no source at all, from the file `tenure.env`
-in TENURE_HOME (TENURE_ENV_FILE names another). So a production environment is never mixed with a
-file left over from a trial.
+They come from the environment or, only if the environment names no source at all, from the file
+`tenure.env` in TENURE_HOME (TENURE_ENV_FILE names another). So a production environment is never
+mixed with a file left over from a trial.
 
-Belongs here: names, defaults, checks and remedies. Must not be here: connections (`check` opens them) or
-any default that is a secret.
+Belongs here: names, defaults, checks and remedies. Must not be here: connections (`check` opens
+them) or any default that is a secret.
 """
 
 from __future__ import annotations
@@ -182,7 +182,8 @@ def load_settings() -> Settings:
     )
     if not problems and not settings.sources:
         problems.append(
-            "No source is configured. Set at least one of STRIPE_API_KEY, SALESFORCE_LOGIN_URL (with "
+            "No source is configured. Set at least one of STRIPE_API_KEY, SALESFORCE_LOGIN_URL "
+            "(with "
             "SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET), TENURE_EVENTS_PATH, "
             f"TENURE_USAGE_MONTHLY_PATH or TENURE_DESK_PATH, in the environment or in "
             f"{place / ENV_FILE}."
@@ -196,7 +197,8 @@ def _stripe(raw: _Raw, problems: list[str]) -> StripeSettings | None:
     if raw.stripe_api_key is None:
         if raw.stripe_api_base:
             problems.append(
-                "STRIPE_API_BASE is set but STRIPE_API_KEY is not. Set the key (a restricted key with "
+                "STRIPE_API_BASE is set but STRIPE_API_KEY is not. Set the key (a restricted key "
+                "with "
                 "read access is enough), or unset STRIPE_API_BASE to go without Stripe."
             )
         return None
@@ -223,8 +225,8 @@ def _salesforce(raw: _Raw, problems: list[str]) -> SalesforceSettings | None:
     remedies = {
         "SALESFORCE_LOGIN_URL": "Set it to the organisation's My Domain address, "
         "https://<company>.my.salesforce.com.",
-        "SALESFORCE_CLIENT_ID": "Set it to the consumer key of a connected app that allows the client "
-        "credentials flow.",
+        "SALESFORCE_CLIENT_ID": "Set it to the consumer key of a connected app that allows the "
+        "client credentials flow.",
         "SALESFORCE_CLIENT_SECRET": "Set it to the consumer secret of the connected app.",
     }
     present = ", ".join(name for name, value in needed.items() if value)

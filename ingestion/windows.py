@@ -1,10 +1,11 @@
 """Windows: how far each resource has been read, told by the finished loads themselves.
 
-Every load carries, beside its rows, one row per window it finished. A window therefore counts exactly when
-its rows do; a lost machine, an emptied scratch folder or a kill between two writes cannot part them.
+Every load carries, beside its rows, one row per window it finished. A window therefore counts
+exactly when its rows do; a lost machine, an emptied scratch folder or a kill between two writes
+cannot part them.
 
-Belongs here: the window's shape and questions about finished ones. Must not be here: what a cursor means;
-that is the connector's business.
+Belongs here: the window's shape and questions about finished ones. Must not be here: what a cursor
+means; that is the connector's business.
 """
 
 from __future__ import annotations

@@ -702,8 +702,8 @@ def _build(name: str, records: Sequence[Any]) -> tuple[pa.Table, list[Any]]:
 def _vendor_now(probe: Answer) -> int:
     """The instant up to which Stripe's state is known: that of its newest event.
 
-    Nothing has changed since then, so a listing dated by it is dated by when it became true. Without any
-    event, the instant of the answer.
+    Nothing has changed since then, so a listing dated by it is dated by when it became true.
+    Without any event, the instant of the answer.
     """
     newest = probe.body.get("data") or []
     return int(newest[0]["created"]) if newest else int(probe.at.timestamp())

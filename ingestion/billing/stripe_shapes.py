@@ -1,10 +1,11 @@
 """Stripe's objects into landed rows; both API shapes, before and since 2025-03-31.
 
-Belongs here: pure functions from one vendor object to rows keyed by column. Must not be here: requests.
+Belongs here: pure functions from one vendor object to rows keyed by column. Must not be
+here: requests.
 
-Deliberately not loaded: addresses, phones, tax ids, payment method details, shipping, invoice PDFs and
-hosted links (nobody measures retention by them, and they are personal or secret). E-mail addresses
-land only as a hash.
+Deliberately not loaded: addresses, phones, tax ids, payment method details, shipping, invoice
+PDFs and hosted links (nobody measures retention by them, and they are personal or secret). E-mail
+addresses land only as a hash.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Salesforce's landed tables: standard objects and the company's fields on them.
 
 Belongs here: declarations only, columns named as the snake_case of the field API names. Which
-fields are asked for is derived from these declarations; additional fields come through configuration.
+fields are asked for is derived from these declarations; additional fields come through
+configuration.
 """
 
 from __future__ import annotations
