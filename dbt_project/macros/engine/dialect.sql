@@ -14,6 +14,11 @@
     get_json_object({{ column }}, '$.{{ key }}')
 {%- endmacro %}
 
+{# Texts at several keys, separated by commas. #}
+{% macro json_texts(column, keys) -%}
+    {% for key in keys %}{{ json_text(column, key) }}{% if not loop.last %}, {% endif %}{% endfor %}
+{%- endmacro %}
+
 {# First instant (UTC) of a date. #}
 {% macro day_start(day) -%}
     {{ return(adapter.dispatch('day_start')(day)) }}

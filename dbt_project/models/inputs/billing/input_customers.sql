@@ -19,10 +19,9 @@ claims as (
     select
         customer_id,
         coalesce(
-            {% for key in var('billing_metadata_account_keys', ['crm_account_id', 'account_id']) -%}
-            {{ json_text('metadata', key) }},
-            {% endfor -%}
-            ''
+            {{ json_texts('metadata', var(
+                'billing_metadata_account_keys', ['crm_account_id', 'account_id']
+            )) }}
         ) as claimed_account_id
     from customers
 ),
