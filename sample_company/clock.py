@@ -1,10 +1,10 @@
 """Calendar arithmetic on arrays, in UTC.
 
-Belongs here: months as integers (0 = January 1970), days and seconds since the epoch, the anniversary
-rule. Must not be here: what happens on those dates.
+Belongs here: months as integers (0 = January 1970), days and seconds since the epoch, the
+anniversary rule. Must not be here: what happens on those dates.
 
-The anniversary rule is Stripe's and the product's: a day 29-31 falls on the month's last day where the
-month is shorter, and returns to the original day afterwards.
+The anniversary rule is Stripe's and the product's: a day 29-31 falls on the month's last day where
+the month is shorter, and returns to the original day afterwards.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def days_in_month(month: Any) -> I64:
 
 
 def anniversary(month: Any, anchor_day: Any, second_of_day: Any) -> I64:
-    """Seconds since the epoch of the anchor day (1-31) in each month, clamped to the month's end."""
+    """Seconds since the epoch of the anchor day (1-31) in each month, clamped to its end."""
     months = np.asarray(month, dtype=np.int64)
     day = np.minimum(np.asarray(anchor_day, dtype=np.int64), days_in_month(months))
     return (month_start_day(months) + day - 1) * DAY + np.asarray(second_of_day, dtype=np.int64)

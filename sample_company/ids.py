@@ -1,7 +1,7 @@
 """Identifiers that look like the vendors' own and are pure functions of a 64-bit key.
 
-Belongs here: the alphabets, prefixes and the Salesforce checksum. Must not be here: which record gets
-which key (the modules that create records decide that, always from the keyed hash of `rng`).
+Belongs here: the alphabets, prefixes and the Salesforce checksum. Must not be here: which record
+gets which key (the modules that create records decide that, always from the keyed hash of `rng`).
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def salesforce_ids(prefix: str, keys: U64) -> Strings:
 
 
 def stripe_ids(prefix: str, keys: U64, length: int = 24) -> Strings:
-    """Build Stripe ids such as `sub_` followed by letters and digits (`cus_` uses length 14)."""
+    """Build Stripe ids: a prefix such as `sub_`, then letters and digits (`cus_` has 14)."""
     return _to_str(_prefixed(prefix, _digits(keys, length, _BASE62)))
 
 

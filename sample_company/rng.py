@@ -1,8 +1,8 @@
 """Random numbers keyed by what they are for, never by the order in which they are drawn.
 
-Belongs here: the keyed hash and the distributions drawn from it. Must not be here: any state. Because
-every number is a pure function of (seed, purpose, keys), a world with a later horizon repeats the
-earlier one exactly, and adding a phenomenon does not disturb the others.
+Belongs here: the keyed hash and the distributions drawn from it. Must not be here: any state.
+Because every number is a pure function of (seed, purpose, keys), a world with a later horizon
+repeats the earlier one exactly, and adding a phenomenon does not disturb the others.
 
 The hash is the finaliser of SplitMix64 (Steele, Lea, Flood 2014), applied once per key.
 """
@@ -95,9 +95,10 @@ class Rng:
         log_mass = counts * np.log(max(mean, 1e-12)) - mean
         log_mass -= np.concatenate([[0.0], np.cumsum(np.log(counts[1:]))])
         cumulative = np.cumsum(np.exp(log_mass))
-        return np.searchsorted(cumulative, self.uniform(purpose, *keys)).astype(np.int64)
+        drawn = np.searchsorted(cumulative, self.uniform(purpose, *keys))
+        return np.asarray(drawn, dtype=np.int64)
 
     def generator(self, purpose: str, *keys: int) -> np.random.Generator:
-        """Build a numpy generator of its own for one purpose, for draws that have no natural key."""
+        """Build a numpy generator for one purpose, for draws that have no natural key."""
         state = int(self.u64(purpose, *keys)[0])
         return np.random.Generator(np.random.Philox(state))

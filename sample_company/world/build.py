@@ -1,6 +1,7 @@
 """Assemble the world: simulation, CRM, billing, truth, and the observables of the other modules.
 
-Belongs here: the order of assembly and the check against the schema. Must not be here: any phenomenon.
+Belongs here: the order of assembly and the check against the schema. Must not be here: any
+phenomenon.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ def build_world(config: WorldConfig, *, observables: bool = True) -> World:
 
     Args:
         config: Size, seed, start and horizon.
-        observables: Whether to add what people, tickets, surveys and usage show of the latent state.
+        observables: Whether to add what people, tickets, surveys and usage show of the state.
 
     Returns:
         Tables by name (see `schema.TABLES` and the observables' modules) and the truth tables.

@@ -25,13 +25,13 @@ class WorldConfig:
     """Choose a world.
 
     Attributes:
-        size: `small` (about 150 customers, four years and a bit), `demo` (about 1,500 over 15 years) or
-            `custom`, which takes `accounts`.
+        size: `small` (about 150 customers, four years and a bit), `demo` (about 1,500 over 15
+            years) or `custom`, which takes `accounts`.
         seed: Any int; the same seed gives the same bytes.
         horizon: Last day that has happened (inclusive, UTC). Default: 2026-06-30 for `small`,
             yesterday otherwise.
-        start: First day of the company. Default: 2011-11-01, and for `small` the first of January four
-            years before the horizon's year. To extend a small world past New Year, pass its start.
+        start: First day of the company. Default: 2011-11-01, and for `small` the first of January
+            four years before the horizon's year. To extend a small world past New Year, pass its start.
         accounts: For `custom`: customers won in the demo's 15 years.
         events_per_day: Target of raw usage events a day at the end (None: the demo's density).
     """

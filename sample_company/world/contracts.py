@@ -1,19 +1,20 @@
 """What customers sign: the month-by-month simulation of contracts, as ledgers of dated facts.
 
-Belongs here: who starts, changes, pauses, renews, leaves, returns or merges, when, and at what price. Must
-not be here: how billing presents it (`billing`), what it adds up to (`truth`).
+Belongs here: who starts, changes, pauses, renews, leaves, returns or merges, when, and at what
+price. Must not be here: how billing presents it (`billing`), what it adds up to (`truth`).
 
-Every decision of a month is drawn in that month, from numbers keyed by (purpose, account, month), and lands in
-a ledger with the instant from which it is known. Cutting the ledgers at a horizon therefore gives what was
-known then, and a later horizon only appends.
+Every decision of a month is drawn in that month, from numbers keyed by (purpose, account, month),
+and lands in a ledger with the instant from which it is known. Cutting the ledgers at a horizon
+therefore gives what was known then, and a later horizon only appends.
 
-Shape of a month, for accounts in force: latent step, programmes, mergers, failed payments, pauses, early
-renewals, decisions to leave, renewals, ends, starts, changes inside a period. An account has at most one of
-these in a month apart from a decision taken in the very month it takes effect, and a change inside a
-period keeps at least two days' distance from any period boundary; so two readers who treat "the same
-day" differently still find the same state.
+Shape of a month, for accounts in force: latent step, programmes, mergers, failed payments, pauses,
+early renewals, decisions to leave, renewals, ends, starts, changes inside a period. An account has
+at most one of these in a month apart from a decision taken in the very month it takes effect, and a
+change inside a period keeps at least two days' distance from any period boundary; so two readers
+who treat "the same day" differently still find the same state.
 
-Instants are whole seconds since the epoch. `uid` numbers a subscription: account index x 128 + running number.
+Instants are whole seconds since the epoch. `uid` numbers a subscription: account index x 128 +
+running number.
 """
 
 from __future__ import annotations
@@ -201,7 +202,7 @@ class Simulation:
         return self.ledgers[table]
 
 
-def list_price(plan: I64, currency: I64, bill: I64, factor: F64) -> I64:
+def list_price(plan: I64, currency: I64, bill: I64, factor: Any) -> I64:
     """Price a seat and interval in minor units, rounded to a price that one would print."""
     share = np.select([bill == b for b in TERM_PRICE], list(TERM_PRICE.values()), 1.0)
     minor = LIST_USD[plan] * bill * share * factor / RATE[currency] * MINOR[currency]
@@ -264,7 +265,7 @@ class Simulator:
         return anniversary(month, self.anchor_day[i], self.anchor_sec[i])
 
     def _inside(self, purpose: str, i: I64, month: int) -> I64:
-        """Pick an instant in the month, in office hours, at least two days from the period boundary."""
+        """Pick an office hour in the month, at least two days from the period boundary."""
         day = self.rng.integers(purpose + "_day", 3, 23, i, month)
         anchor = np.minimum(self.anchor_day[i], days_in_month(month)) - 1
         day = np.where(np.abs(day - anchor) <= 2, day + 5, day)
@@ -272,7 +273,7 @@ class Simulator:
         return np.asarray((month_start_day(month) + day) * DAY + second, dtype=np.int64)
 
     def _steady(self, i: I64, month: int) -> Bools:
-        """Tell who is in force, unpaused, without notice, and has no boundary event in this month."""
+        """Tell who is in force, unpaused, without notice or boundary event in this month."""
         return np.asarray(
             self.in_force[i]
             & (self.end_month[i] < 0)
@@ -457,9 +458,7 @@ class Simulator:
         decided = np.where(self.lag[i] == 0, due - hours * HOUR, self._inside("notice", i, month))
         years = np.where(self.term[i] == 12, 1.0, 0.8 * self.term[i] / 12)
         lost, cause, stated = self._decide(i, month, years, due, decided, False)
-        self._schedule_end(
-            i[lost], due[lost], decided[lost], VOLUNTARY, cause[lost], stated[lost]
-        )
+        self._schedule_end(i[lost], due[lost], decided[lost], VOLUNTARY, cause[lost], stated[lost])
         late = ~lost & self.rng.chance("late", 0.06, i, month)
         j, due_j = i[late], due[late]
         self._schedule_end(j, due_j, decided[late], LATE)
@@ -476,9 +475,7 @@ class Simulator:
             "evergreen_notice", 2 * DAY, 24 * DAY, i, month
         )
         end = self._boundary(i, month + 1)
-        lost, cause, stated = self._decide(
-            i, month, EVERGREEN_MONTH_IN_YEARS, end, decided, True
-        )
+        lost, cause, stated = self._decide(i, month, EVERGREEN_MONTH_IN_YEARS, end, decided, True)
         i = i[lost]
         self._schedule_end(i, end[lost], decided[lost], VOLUNTARY, cause[lost], stated[lost])
         # The renewal of this very month, if any, still takes place.
@@ -487,7 +484,8 @@ class Simulator:
     def _grown(self, i: I64, month: int) -> tuple[I64, I64]:
         """Seats and price after a renewal: growth by value realised, split into both."""
         segment = self.a.segment[i]
-        g = lat.GROWTH[segment] + 0.10 * (self.state.value[i] - 0.5)
+        # A longer term makes up at its end for the years in which nothing was negotiated.
+        g = (lat.GROWTH[segment] + 0.10 * (self.state.value[i] - 0.5)) * self.term[i] / 12
         g = np.maximum(-0.4, g + 0.10 * self.rng.normal("growth", i, month))
         rise = self.rng.chance("uplift", 0.55, i, month) * (
             0.02 + 0.01 * self.rng.integers("uplift_size", 0, 5, i, month)
@@ -537,7 +535,7 @@ class Simulator:
         paused = self.paused_until[i] > month
         monthly = (self.bill[i] == 12) & (self.meta[i] == 0) & (self.a.segment[i] < lat.ENT)
         monthly &= (self.side[i] < 0) & self.rng.chance("to_monthly", 0.04, i, month)
-        # The add-on must keep the interval of the plan, and a yearly discount would outlive its year.
+        # The add-on must keep the plan's interval, and a yearly discount would outlive its year.
         monthly &= (self.addon[i] == 0) & (self.discount_until[i] <= at)
         seats, price = self._grown(i, month)
         frozen = paused | (self.end_month[i] >= 0)
@@ -617,7 +615,11 @@ class Simulator:
         smb = segment == lat.SMB
         # Columns: evergreen, yearly, monthly bills under a year's contract, 2 years, 3 years.
         shares = np.array(
-            [[0.50, 0.47, 0.0, 0.03, 0.0], [0.0, 0.78, 0.10, 0.07, 0.05], [0, 0.62, 0.06, 0.16, 0.16]]
+            [
+                [0.50, 0.47, 0.0, 0.03, 0.0],
+                [0.0, 0.78, 0.10, 0.07, 0.05],
+                [0, 0.62, 0.06, 0.16, 0.16],
+            ]
         )
         form = rng.choice("form", shares[segment], i, n) if len(i) else n
         by_price = rng.chance("long_price", 0.5, i, n)
@@ -638,7 +640,7 @@ class Simulator:
         addon = list_price(one * ADDON, self.a.currency[i], bill, one * 1.0)
         self.addon[i] = np.where(with_addon, addon, 0)
         self.invoiced[i] = ~smb & rng.chance("by_transfer", 0.8, i)
-        long_unhappy = (term > 12) & rng.chance("locked_in", 0.35, i, n)
+        long_unhappy = (term > 12) & rng.chance("locked_in", 0.25, i, n)
         self.locked_in[i] = long_unhappy
         trial = (kind == NEW) & ~ramp & (term == 12) & (self.meta[i] == 0) & (self.addon[i] == 0)
         trial &= rng.chance("trial", np.where(smb, 0.08, 0.04), i, n)

@@ -1,7 +1,7 @@
 """What the CRM recorded of companies, owners, employees and deals.
 
-Belongs here: rendering of the simulation as CRM records with their versions. Must not be here: contacts,
-activities and cases (observables), and decisions of customers (`contracts`).
+Belongs here: rendering of the simulation as CRM records with their versions. Must not be here:
+contacts, activities and cases (observables), and decisions of customers (`contracts`).
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 from sample_company.clock import (
     DAY,
     HOUR,
-    days_in_month,
-    month_of_second,
     month_start_day,
     to_dates,
     to_timestamps,
@@ -25,7 +23,7 @@ from sample_company.ids import SALESFORCE_PREFIX, salesforce_ids, workspace_ids
 from sample_company.rng import Rng
 from sample_company.world import contracts as con
 from sample_company.world import latent as lat
-from sample_company.world.billing import I64, Book, Frames, Names, optional, ordered
+from sample_company.world.billing import I64, Book, Frames, Names, nullable_ints, optional, ordered
 from sample_company.world.config import WorldConfig
 from sample_company.world.names import company_names, people_names
 from sample_company.world.schema import (
@@ -66,7 +64,7 @@ def account_ids(rng: Rng, index: I64) -> Strings:
 
 
 def _spells(config: WorldConfig, rng: Rng) -> pd.DataFrame:
-    """Who sat on which chair when: function, slot, first and last month (last = -1: still there)."""
+    """Who sat on which chair: function, slot, first and last month (-1: still there)."""
     rows: list[pd.DataFrame] = []
     for number, (function, (begin, grown, _)) in enumerate(FUNCTIONS.items()):
         growth = max(config.scale, 0.25)
@@ -125,7 +123,9 @@ def _employees(spells: pd.DataFrame, book: Book, rng: Rng, ids: Strings) -> pd.D
         rng.integers("given", 0, 10_000, *keys), rng.integers("family", 0, 10_000, *keys)
     )
     tag = (rng.u64("mail_tag", *keys) % np.uint64(900) + np.uint64(100)).astype(str).astype(object)
-    mail = [f"{g}.{f}{t}@{VENDOR_DOMAIN}".lower() for g, f, t in zip(given, family, tag, strict=True)]
+    mail = [
+        f"{g}.{f}{t}@{VENDOR_DOMAIN}".lower() for g, f, t in zip(given, family, tag, strict=True)
+    ]
     titles = np.array(
         [
             FUNCTIONS[f][2][k % len(FUNCTIONS[f][2])]
@@ -135,8 +135,10 @@ def _employees(spells: pd.DataFrame, book: Book, rng: Rng, ids: Strings) -> pd.D
     )
     left = (s["last"] >= 0).to_numpy()
     leave_s = np.where(left, s["until_s"].to_numpy() - 8 * HOUR - DAY, 0)
-    started = book.subs.groupby("account", as_index=False)["start_s"].min()
-    started = ordered(started, "start_s", "account")
+    firsts: pd.DataFrame = book.subs.groupby("account", as_index=False).agg(
+        start_s=("start_s", "min")
+    )
+    started = ordered(firsts, "start_s", "account")
     count = np.searchsorted(started["start_s"].to_numpy(), leave_s)
     joins = left & (count > 0) & rng.chance("joins_customer", 0.12, *keys)
     pick = rng.integers("joins_which", 0, np.maximum(count, 1), *keys)
@@ -175,7 +177,7 @@ def _created_s(sim: con.Simulation, rng: Rng) -> I64:
 def _ownership(
     book: Book, spells: pd.DataFrame, rng: Rng, created: I64, first_contract: I64
 ) -> pd.DataFrame:
-    """Owner spells of every account: a sales person until the first contract, then customer success."""
+    """Owner spells of every account: sales until the first contract, then customer success."""
     a = book.sim.accounts
     parts = []
     for function, begin, until in (
@@ -215,7 +217,7 @@ def _constant_columns(book: Book, rng: Rng, names: Strings, domains: Strings) ->
     i = a.index
     currency = np.array(CURRENCIES, dtype=object)[a.currency]
     home = np.array(COUNTRY_OF_CURRENCY, dtype=object)[a.currency]
-    pair = np.array([c for c in COUNTRIES], dtype=object)[a.region]
+    pair = np.array(COUNTRIES, dtype=object)[a.region]
     other = pair[np.arange(len(i)), rng.integers("country", 0, 2, i)] if len(i) else home
     country = np.where(a.currency == 0, other, home)
     size = np.array([60.0, 800.0, 6_000.0])[a.segment]
@@ -298,7 +300,7 @@ def _extra_accounts(
     at = created[i] + rng.integers("duplicated_after", 20, 700, i) * DAY
     i, at = i[at <= book.horizon], at[at <= book.horizon]
     first = real.drop_duplicates("account_id", keep="first").set_index("account_id")
-    copy = first.loc[names.account_ids[i]].reset_index()
+    copy = first.loc[list(names.account_ids[i])].reset_index()
     original = copy["account_id"].to_numpy()
     www = rng.chance("www", 0.3, i)
     domain = copy["domain"].to_numpy(dtype=object)
@@ -313,18 +315,22 @@ def _extra_accounts(
         workspace_id=None,
     )
     k = np.arange(3, dtype=np.int64)
-    test = first.iloc[[0, 0, 0]].reset_index().assign(
-        account_id=salesforce_ids(SALESFORCE_PREFIX["account"], rng.u64("id_test", k)),
-        version_at=to_timestamps(np.full(3, start_s)),
-        created_at=to_timestamps(np.full(3, start_s)),
-        name=np.array(["Test Account", "QA Sandbox", "Demo Company (internal)"], dtype=object),
-        domain=VENDOR_DOMAIN,
-        account_type="Prospect",
-        owner_employee_id=None,
-        billing_customer_id=None,
-        workspace_id=None,
-        displaced_competitor_id=None,
-        is_test=True,
+    test = (
+        first.iloc[[0, 0, 0]]
+        .reset_index()
+        .assign(
+            account_id=salesforce_ids(SALESFORCE_PREFIX["account"], rng.u64("id_test", k)),
+            version_at=to_timestamps(np.full(3, start_s)),
+            created_at=to_timestamps(np.full(3, start_s)),
+            name=np.array(["Test Account", "QA Sandbox", "Demo Company (internal)"], dtype=object),
+            domain=VENDOR_DOMAIN,
+            account_type="Prospect",
+            owner_employee_id=None,
+            billing_customer_id=None,
+            workspace_id=None,
+            displaced_competitor_id=None,
+            is_test=True,
+        )
     )
     kinds = pd.concat(
         [
@@ -488,7 +494,9 @@ def _opportunities(
     book: Book, rng: Rng, names: Names, deals: pd.DataFrame, owners: pd.DataFrame, company: Strings
 ) -> pd.DataFrame:
     d = deals[deals["created"] <= book.horizon].reset_index(drop=True)
-    created, expected, closed = (d[k].to_numpy(dtype=np.int64) for k in ("created", "expected", "closed"))
+    created, expected, closed = (
+        d[k].to_numpy(dtype=np.int64) for k in ("created", "expected", "closed")
+    )
     middle = created + np.maximum(expected - created, 0) // 2
     never = np.full(len(d), con.NEVER)
     steps = [
@@ -496,9 +504,7 @@ def _opportunities(
         (np.where((created < middle) & (middle < closed), middle, never), "Proposal"),
         (closed, "Closed"),
     ]
-    v = pd.concat(
-        [d.assign(at=at, step=step) for at, step in steps], ignore_index=True
-    )
+    v = pd.concat([d.assign(at=at, step=step) for at, step in steps], ignore_index=True)
     v = v[v["at"] <= book.horizon].reset_index(drop=True)
     account, kind = v["account"].to_numpy(), v["kind"].to_numpy()
     key, at = v["key"].to_numpy(), v["at"].to_numpy()
@@ -552,7 +558,7 @@ def _opportunities(
             "owner_employee_id": owner,
             "lead_source": np.array([*LEAD_SOURCES, None], dtype=object)[source],
             "contract_start_on": to_dates(contract, ~won),
-            "contract_term_months": pd.array(optional(term, real), dtype="Int64"),
+            "contract_term_months": nullable_ints(term, real),
             "loss_reason": np.where(
                 lost & (cause >= 0), np.array([*CAUSES, None], dtype=object)[cause], None
             ),
@@ -645,7 +651,7 @@ def _truth_accounts(book: Book, names: Names, extra: pd.DataFrame, final: I64) -
             "is_merged_away": final != a.index,
         }
     )
-    more = extra.assign(account_index=-1, segment=None, origin=None, first_contract_on=pd.NaT)
+    more = extra.assign(account_index=-1, segment=None, origin=None, first_contract_on=None)
     survivors = dict(zip(names.account_ids, names.account_ids[final], strict=True))
     more["surviving_account_id"] = more["duplicate_of"].map(survivors).fillna(more["account_id"])
     for flag in frame.columns[8:]:
@@ -732,5 +738,3 @@ def build_crm(
         tables[name] = frame[frame["version_at"] <= horizon].reset_index(drop=True)
     truth = {"truth_accounts": _truth_accounts(book, names, kinds, final_holder)}
     return tables, truth, company
-
-

@@ -3,19 +3,21 @@
 Belongs here: names, types and the meaning of columns. Must not be here: how they are filled.
 
 Conventions
-- Types: `str` (pandas' string type, missing = NaN), `at` (datetime64[us, UTC]), `on` (datetime64[s], midnight,
-  no zone), `int` (int64), `int?` (Int64), `float` (float64), `bool`.
-- Mutable tables hold versions: the newest row with `version_at` <= T is the record at T; `is_deleted` marks
-  a tombstone. Immutable facts carry `known_at`. Sorted by (version_at or known_at, id): appending a later
-  horizon only adds rows.
-- Money in Stripe tables is in integer minor units of its currency (JPY has none, so whole yen); elsewhere
-  columns ending in `_usd` or `amount` are in major units, rounded to cents.
-- A table listed in `TABLES` is in `World.tables`; one in `TRUTH` is in `World.truth` and is never served.
+- Types: `str` (pandas' string type, missing = NaN), `at` (datetime64[us, UTC]), `on`
+  (datetime64[s], midnight, no zone), `int` (int64), `int?` (Int64), `float` (float64), `bool`.
+- Mutable tables hold versions: the newest row with `version_at` <= T is the record at T;
+  `is_deleted` marks a tombstone. Immutable facts carry `known_at`. Sorted by (version_at or
+  known_at, id): appending a later horizon only adds rows.
+- Money in Stripe tables is in integer minor units of its currency (JPY has none, so whole yen);
+  elsewhere columns ending in `_usd` or `amount` are in major units, rounded to cents.
+- A table listed in `TABLES` is in `World.tables`; one in `TRUTH` is in `World.truth` and is never
+  served.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
 import pandas as pd
 
@@ -133,14 +135,16 @@ TABLES: dict[str, dict[str, str]] = {
         "is_rip_and_replace": "bool",
         "is_deleted": "bool",
     },
-    # ------------------------------------------------------------------ inputs of observables, not served
-    "latent": {  # one row per customer account and month from its first contract to its end or the horizon
+    # ------------------------------------------------- inputs of observables, not served
+    # one row per customer account and month from its first contract to its end or the horizon
+    "latent": {
         "account_id": "str",
         "account_index": "int",  # order of creation; the key for keyed random numbers
         "month": "on",  # first day
         "month_no": "int",  # 0 = January 1970
         "segment": "str",
-        "is_active": "bool",  # a contract is in force (paying, ramp, trial or paused) and not merged away
+        # a contract is in force (paying, ramp, trial or paused) and not merged away
+        "is_active": "bool",
         "is_paused": "bool",
         "is_free": "bool",  # trial or free ramp
         "is_notice_given": "bool",  # the customer has said it will leave
@@ -166,17 +170,20 @@ TABLES: dict[str, dict[str, str]] = {
         "is_metric_mismatch": "bool",  # planted: the vendor's metric is not the customer's
         "uses_sticky_feature": "bool",  # lowers the hazard
         "uses_decoy_feature": "bool",  # goes with fit, harmless
-        "has_trigger": "bool",  # a real trigger event this month (new_executive): expansion x3 for 3 months
+        # a real trigger event this month (new_executive): expansion x3 for 3 months
+        "has_trigger": "bool",
         "has_decoy_trigger": "bool",  # office_move: no effect
     },
-    "trigger_exposures": {  # the events behind has_trigger and has_decoy_trigger, prospects included
+    # the events behind has_trigger and has_decoy_trigger, prospects included
+    "trigger_exposures": {
         "account_id": "str",
         "trigger_type": "str",  # new_executive (real lift) or office_move (decoy)
         "occurred_on": "on",
         "known_at": "at",
     },
     "program_assignments": {  # who was enrolled in which programme
-        "program_key": "str",  # exec_sponsor (real), newsletter (null), health_review (chosen, null)
+        # exec_sponsor works, newsletter does not, health_review chose the healthy and does not
+        "program_key": "str",
         "account_id": "str",
         "arm": "str",  # treated, control
         "enrolled_on": "on",
@@ -264,7 +271,7 @@ TABLES: dict[str, dict[str, str]] = {
         "end_at": "at",  # missing for once and forever, as in Stripe
         "known_at": "at",
         # Not a field of Stripe: until when a list of the owner still shows the discount
-        # (once: gone as soon as its invoice is final; repeating: end_at; else the subscription's end).
+        # (once: gone when its invoice is final; repeating: end_at; else the subscription's end).
         "attached_until": "at",
     },
     "invoices": {  # versions
@@ -274,7 +281,8 @@ TABLES: dict[str, dict[str, str]] = {
         "subscription_id": "str",
         "number": "str",
         "status": "str",  # open, paid, void, uncollectible
-        "billing_reason": "str",  # subscription_create, subscription_cycle, subscription_update, manual
+        # subscription_create, subscription_cycle, subscription_update, manual
+        "billing_reason": "str",
         "collection_method": "str",
         "currency": "str",
         "subtotal": "int",
@@ -368,7 +376,8 @@ TRUTH: dict[str, dict[str, str]] = {
         "plan_usd": "float",
         "is_involuntary": "bool",
     },
-    "truth_movements_surviving": {  # the same, everything mapped to the final survivor: no transfers
+    # the same, everything mapped to the final survivor: no transfers
+    "truth_movements_surviving": {
         "account_id": "str",
         "month": "on",
         "movement_type": "str",
@@ -387,7 +396,8 @@ TRUTH: dict[str, dict[str, str]] = {
         "term_months": "int",
         "ended_on": "on",  # if service ended in this term
         "due_arr_usd": "float",
-        "outcome": "str",  # see metrics: renewed_*, lost, pending, superseded, paused; open = not yet due
+        # see metrics: renewed_*, lost, pending, superseded, paused; open = not yet due
+        "outcome": "str",
         "renewed_arr_usd": "float",
         "renewed_on": "on",
         "next_subscription_id": "str",  # of renewed_late and superseded
@@ -453,7 +463,9 @@ def conform(frame: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     missing = [name for name in columns if name not in frame.columns]
     if missing:
         raise KeyError(f"columns {missing} are declared in the schema but were not built")
-    typed = {name: frame[name].astype(DTYPES[kind]) for name, kind in columns.items()}
+    typed: dict[str, Any] = {
+        name: frame[name].astype(cast(Any, DTYPES[kind])) for name, kind in columns.items()
+    }
     return pd.DataFrame(typed).reset_index(drop=True)
 
 

@@ -1,10 +1,11 @@
-"""What really happened, counted from the simulator's own ledgers: money, movements, terms, renewals.
+"""What really happened, counted from the simulator's own ledgers: money, terms, renewals.
 
-Belongs here: the truth that tests compare the pipeline with. Must not be here: anything read from the tables
-of `billing`; the two are computed side by side from the same ledgers, never one from the other.
+Belongs here: the truth that tests compare the pipeline with. Must not be here: anything read from
+the tables of `billing`; the two are computed side by side from the same ledgers, never one from the
+other.
 
-Money is counted in integer cents and turned into major units at the end. The definitions are those of the
-metric specification under its default policies; the docstring of `billing` spells them out.
+Money is counted in integer cents and turned into major units at the end. The definitions are those
+of the metric specification under its default policies; the docstring of `billing` spells them out.
 """
 
 from __future__ import annotations
@@ -26,8 +27,17 @@ from sample_company.clock import (
     to_timestamps,
 )
 from sample_company.world import contracts as con
-from sample_company.world.billing import Book, Frames, I64, Names, minor_units, optional, ordered
-from sample_company.world.billing import net_values, round_div
+from sample_company.world.billing import (
+    I64,
+    Book,
+    Frames,
+    Names,
+    minor_units,
+    net_values,
+    optional,
+    ordered,
+    round_div,
+)
 from sample_company.world.schema import CAUSES, CURRENCIES, USD_PER_UNIT
 
 Bools = NDArray[np.bool_]
@@ -60,7 +70,11 @@ def item_mrr(state: dict[str, Any], currency: I64) -> tuple[I64, I64, I64, I64]:
             exact = [
                 _ratio(int(g) * int(t - o) * int(c), int(t) * int(b))
                 for g, t, o, c, b in zip(
-                    gross[rows], total[rows], off[rows], cents[rows], state["bill"][rows],
+                    gross[rows],
+                    total[rows],
+                    off[rows],
+                    cents[rows],
+                    state["bill"][rows],
                     strict=True,
                 )
             ]
@@ -134,7 +148,7 @@ def _month_ends(book: Book, last_month: int) -> pd.DataFrame:
 def _account_months(
     ends: pd.DataFrame, holder: I64, last_month: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Dense account-months, and the plans in them: (holder, month, ...), (holder, month, plan, ...)."""
+    """Dense account-months (holder, month, ...) and their plans (holder, month, plan, ...)."""
     e = ends.assign(
         holder=holder,
         mrr_all=ends["mrr"] + ends["addon_mrr"],
@@ -180,9 +194,7 @@ def _account_months(
 def _parts(plans: pd.DataFrame) -> pd.DataFrame:
     """Seats, price and plan parts (cents) of the change into each holder-month."""
     before = plans.assign(month=plans["month"] + 1)
-    both = plans.merge(
-        before, on=["holder", "month", "plan"], how="outer", suffixes=("_1", "_0")
-    )
+    both = plans.merge(before, on=["holder", "month", "plan"], how="outer", suffixes=("_1", "_0"))
     two = both["usd_1"].notna() & both["usd_0"].notna()
     b = both.fillna(0)
     q0 = np.maximum(b["seats_0"].to_numpy(dtype=np.int64), 1)
@@ -282,7 +294,9 @@ def _transfers(ends: pd.DataFrame, account_holder: I64, holders: Holders) -> pd.
     after = holders.at_months(ends["account"].to_numpy(), month + 1)
     moved = after != account_holder
     parts = [
-        pd.DataFrame({"holder": who[moved], "month": month[moved] + 1, "transfer": sign * usd[moved]})
+        pd.DataFrame(
+            {"holder": who[moved], "month": month[moved] + 1, "transfer": sign * usd[moved]}
+        )
         for who, sign in ((account_holder, -1), (after, 1))
     ]
     return pd.concat(parts).groupby(["holder", "month"], as_index=False).sum()
@@ -319,7 +333,9 @@ def _money(book: Book, names: Names, last_month: int) -> Frames:
     movements = _movements(book, dense, plans, transfers)
     final = holders.finally_(account)
     dense_final, plans_final = _account_months(ends, final, last_month)
-    nothing = pd.DataFrame({c: np.array([], dtype=np.int64) for c in ("holder", "month", "transfer")})
+    nothing = pd.DataFrame(
+        {c: np.array([], dtype=np.int64) for c in ("holder", "month", "transfer")}
+    )
     surviving = _movements(book, dense_final, plans_final, nothing)
     dense = ordered(dense, "month", "holder")
     holder = dense["holder"].to_numpy()
@@ -393,7 +409,9 @@ def _terms(book: Book, names: Names) -> pd.DataFrame:
     )
     renewed = np.where(replaced, arr_next, np.where(paused, 0, after))
     renewal = np.select(
-        [after > due_arr, after < due_arr], ["renewed_expanded", "renewed_contracted"], "renewed_flat"
+        [after > due_arr, after < due_arr],
+        ["renewed_expanded", "renewed_contracted"],
+        "renewed_flat",
     )
     outcome = np.select(
         [superseded, late, waiting, in_this_term, paused, came_due],
@@ -417,9 +435,7 @@ def _terms(book: Book, names: Names) -> pd.DataFrame:
             "outcome": outcome,
             "renewed_arr_usd": np.where(happened, renewed, 0) / 100,
             "renewed_on": to_dates(np.where(happened, renewed_on, 0), ~happened),
-            "next_subscription_id": optional(
-                names.subscription(np.maximum(next_uid, 0)), replaced
-            ),
+            "next_subscription_id": optional(names.subscription(np.maximum(next_uid, 0)), replaced),
             "is_evergreen": t["is_evergreen"],
             "is_involuntary": failed & in_this_term,
         }
@@ -450,7 +466,8 @@ def _side_terms(book: Book) -> pd.DataFrame:
             "known_s": begin,
         }
     )
-    return frame[begin <= last[row]]
+    begun: pd.DataFrame = frame[begin <= last[row]]
+    return begun
 
 
 def _renewals(book: Book, names: Names) -> pd.DataFrame:
@@ -492,4 +509,3 @@ def build_truth(book: Book, names: Names, last_full_month: int) -> Frames:
         }
     )
     return tables
-
