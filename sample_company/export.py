@@ -1,11 +1,11 @@
 """The company's files: product events by day received, monthly usage, the success desk's sheets.
 
-Belongs here: layout, formats, the manifest, and the promise that a file once written is never written
-differently. Does not belong here: what happened (see `world`) or anything served over HTTP.
+Belongs here: layout, formats, the manifest, and the promise that a file once written is never
+written differently. Does not belong here: what happened (see `world`) or anything served over HTTP.
 
 Layout below a folder:
-    events/2026/05/events-2026-05-07.parquet   one file a day received; some days as .jsonl or .jsonl.gz
-    events/manifest.jsonl                      one line a file: path, size, sha256, rows, received_on
+    events/2026/05/events-2026-05-07.parquet   a day received; some days .jsonl or .jsonl.gz
+    events/manifest.jsonl                      a file: path, size, sha256, rows, received_on
     usage_monthly.parquet                      workspace-months before raw events are kept
     desk/<table>.csv                           the success desk as it stands
 """
@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,6 @@ Format = Literal["parquet", "jsonl", "jsonl.gz"]
 MANIFEST = "manifest.jsonl"
 USAGE_MONTHLY = "usage_monthly.parquet"
 _SAVE_EVERY = 31
-RAW_MONTHS = 36
 
 #: Tables of the desk that are kept as files; assessments and plans live in the CRM instead.
 DESK_TABLES = (
@@ -231,7 +230,8 @@ def _properties(frame: pd.DataFrame) -> pd.Series:
     quoted = {name: json.dumps(str(name)) for name in feature[known].unique()}
     head = '{"feature":' + feature.map(quoted).astype(str)
     rest = np.where(text == "{}", "}", "," + text.str[1:])
-    return text.where(~known, head + rest)
+    result: pd.Series = text.where(~known, head + rest)
+    return result
 
 
 def write_usage_monthly(path: Path, usage_monthly: pd.DataFrame, before: date) -> int:
@@ -266,8 +266,8 @@ def write_usage_monthly(path: Path, usage_monthly: pd.DataFrame, before: date) -
 def write_desk(folder: Path, tables: Tables, now: datetime) -> int:
     """Write the desk's sheets as they stand at `now`; number of rows in all of them.
 
-    A sheet is rewritten only if its content changes, and then carries the last second before `now` as
-    its time of change: readers take that time for the version.
+    A sheet is rewritten only if its content changes, and then carries the last second before `now`
+    as its time of change: readers take that time for the version.
     """
     folder.mkdir(parents=True, exist_ok=True)
     rows = 0
@@ -313,7 +313,8 @@ def _naive(values: pd.Series) -> pd.Series:
 def _text(values: pd.Series) -> pd.Series:
     if values.dtype.kind == "M":
         pattern = "%Y-%m-%dT%H:%M:%SZ" if getattr(values.dtype, "tz", None) else "%Y-%m-%d"
-        return values.dt.strftime(pattern)
+        shown: pd.Series = values.dt.strftime(pattern)
+        return shown
     if values.dtype == bool or str(values.dtype) == "boolean":
         return values.map({True: "true", False: "false"})
     return values
@@ -355,7 +356,9 @@ class CompanyFiles:
             return min(date.fromisoformat(str(e["received_on"])) for e in written.values())
         if self._event_days is not None:
             return last - timedelta(days=self._event_days - 1)
-        return first_raw_day(self._world, last)
+        from sample_company.world.usage import raw_from
+
+        return min(raw_from(self._world.config), last)
 
     def _source(self) -> DaySource:
         world = self._world
@@ -364,26 +367,18 @@ class CompanyFiles:
             # Only exports of events need the generator of events.
             from sample_company.world.usage import iter_usage_days
 
-            yield from iter_usage_days(world, first, last)
+            yield from iter_usage_days(cast(Any, world), first, last)
 
         return days
 
     def env(self) -> dict[str, str]:
         """Settings that point a reader at these files."""
-        env = {
+        return {
             "TENURE_EVENTS_PATH": str(self._folder / "events"),
             "TENURE_DESK_PATH": str(self._folder / "desk"),
             "TENURE_USAGE_MONTHLY_PATH": str(self._folder / USAGE_MONTHLY),
             "TENURE_EVENTS_MANIFEST": str(self._folder / "events" / MANIFEST),
         }
-        return env
-
-
-def first_raw_day(world: World, last: date) -> date:
-    """Raw events of the last 36 months are kept, counted in whole months."""
-    months = last.year * 12 + last.month - 1 - RAW_MONTHS
-    start = date(months // 12, months % 12 + 1, 1)
-    return max(start, world.config.first_day)
 
 
 # --- files --------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """The whole company inside a test: servers in threads, files in a folder, a clock to turn.
 
-Belongs here: what tests of other parts need to meet the company as a connector does. Does not belong
-here: daemons, progress output, anything the product itself would import.
+Belongs here: what tests of other parts need to meet the company as a connector does. Does not
+belong here: daemons, progress output, anything the product itself would import.
 
     with running(world, now=datetime(2026, 6, 1, tzinfo=UTC)) as company:
         for name, value in company.items():
@@ -81,7 +81,7 @@ class Running(dict[str, str]):
         return self._now
 
     def set_now(self, now: datetime | date) -> None:
-        """Turn the clock: servers show what is known by then, files are extended up to the day before.
+        """Turn the clock: servers show what is known by then, files reach up to the day before.
 
         Files never shrink when the clock is turned back.
         """
@@ -103,7 +103,7 @@ def running(
 
     Args:
         world: the world to serve.
-        now: the clock, aware; a date means its 00:00 UTC. Default: 00:00 after the world's last day.
+        now: the clock, aware; a date means its 00:00 UTC. Default: 00:00 after its last day.
         folder: where to write event files and desk sheets; a temporary folder by default.
         event_days: keep raw events of that many days before `now` only (files are the slow part);
             default: as many as the company keeps. 0 writes none.

@@ -1,7 +1,7 @@
 """All of the company's servers together, and the settings a reader of them needs.
 
-Belongs here: starting and stopping the services over one set of tables and one clock. Does not belong
-here: protocols, processes, files.
+Belongs here: starting and stopping the services over one set of tables and one clock. Does not
+belong here: protocols, processes, files.
 """
 
 from __future__ import annotations

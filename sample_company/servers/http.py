@@ -1,7 +1,7 @@
 """A small threaded HTTP/1.1 server that several vendor services share.
 
 Belongs here: sockets, keep-alive, request parsing, fault injection on the wire, JSON encoding.
-Does not belong here: what any vendor's path means or what its errors look like; a service says that.
+Does not belong here: what a vendor's path means or what its errors look like; a service says that.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
@@ -185,8 +186,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self.close_connection = True
         status = response.status
         try:
-            reason = self.responses[status][0]  # type: ignore[index]
-        except KeyError:
+            reason = self.responses[HTTPStatus(status)][0]
+        except ValueError:
             reason = ""
         head = [f"HTTP/1.1 {status} {reason}", f"Content-Length: {announced}"]
         if "Content-Type" not in response.headers:

@@ -1,4 +1,4 @@
-"""The company's Salesforce objects: which fields they have and which columns of the world fill them.
+"""The company's Salesforce objects: which fields they have, which columns of the world fill them.
 
 Belongs here: field lists, vendor vocabulary, change histories, and typed columns of what is visible
 at an instant. Does not belong here: paths, paging, queries, errors.
@@ -738,8 +738,10 @@ def _case(tables: Tables) -> SObject:
 
 
 def _campaign(tables: Tables) -> SObject:
-    frame = _table(tables, "campaigns", "campaign_id", "name", "campaign_type", "audience", "status",
-                   "started_on", "ended_on", "actual_cost_usd")  # fmt: skip
+    frame = _table(
+        tables, "campaigns", "campaign_id", "name", "campaign_type", "audience", "status",
+        "started_on", "ended_on", "actual_cost_usd",
+    )  # fmt: skip
     return SObject(
         "Campaign",
         "701",
@@ -820,7 +822,7 @@ def _action_plan(tables: Tables) -> SObject:
 def _custom(
     name: str, prefix: str, frame: pd.DataFrame, key: str, fields: Sequence[Field]
 ) -> SObject:
-    """A custom object; its records are named by the desk's own id where that is no Salesforce id."""
+    """A custom object; the desk's own id is the record's name where it is no Salesforce id."""
     is_vendor_id = frame[key].astype(str).str.len().eq(18) & frame[key].astype(str).str.startswith(
         prefix
     )
@@ -842,8 +844,8 @@ def _history(
 ) -> SObject:
     """Field history as Salesforce keeps it: a row for each change of a tracked field.
 
-    A change of a lookup makes two rows, one with the names and one with the ids; the field is called
-    by its relation (`Owner`), others by their API name. History objects have no SystemModstamp.
+    A change of a lookup makes two rows, with the names and with the ids; the field is
+    called by its relation (`Owner`), others by their API name. History objects have no SystemModstamp.
     """
     versions = parent.versions
     keys = versions.frame[versions.key].to_numpy(dtype=object)

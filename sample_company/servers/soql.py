@@ -1,8 +1,8 @@
 """A subset of the Salesforce Object Query Language: parser and evaluator over columns.
 
-Belongs here: the language, its rules about literals and nulls, and the words of its errors. Does not
-belong here: where columns come from, paging, HTTP. What is outside the subset (child sub-queries,
-semi-joins, GROUP BY with several groups, TYPEOF, geolocation) is refused as malformed, never ignored.
+Belongs here: the language, its rules about literals and nulls, and the words of its errors. Does
+not belong here: where columns come from, paging, HTTP. What is outside the subset (child
+sub-queries, semi-joins, GROUP BY, TYPEOF, geolocation) is refused as malformed, never ignored.
 """
 
 from __future__ import annotations

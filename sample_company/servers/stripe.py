@@ -100,7 +100,7 @@ class _Resource:
     #: Rows of the table that belong to this list at all.
     only: Callable[[Table, Positions], Positions] | None = None
     #: Turns a row's key into the object's id, where the two differ.
-    ident: Callable[[str], str] = staticmethod(lambda key: key)  # type: ignore[assignment]
+    ident: Callable[[str], str] = str
     search: dict[str, str] | None = None
 
 
@@ -499,12 +499,15 @@ def _resources(data: StripeData) -> Iterable[_Resource]:
 
 def _billed_apart(table: Table, positions: Positions) -> Positions:
     apart = table.columns.array("is_proration") | table.columns.array("is_one_off")
-    return positions[apart[positions]]
+    chosen: Positions = positions[apart[positions]]
+    return chosen
 
 
 def _with_invoice(table: Table, positions: Positions) -> Positions:
     invoices = table.columns.array("invoice_id")[positions]
-    return positions[np.fromiter((x is not None for x in invoices), bool, len(positions))]
+    paid = np.fromiter((x is not None for x in invoices), dtype=bool, count=len(positions))
+    chosen: Positions = positions[paid]
+    return chosen
 
 
 def _invoice_item_id(key: str) -> str:

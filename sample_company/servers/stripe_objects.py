@@ -1,8 +1,8 @@
 """The company's Stripe objects as JSON, in the shape of the API version asked for.
 
-Belongs here: which columns of the world fill which attribute, the shapes before and after the breaking
-versions, nested lists, the event feed derived from changes. Does not belong here: paths, paging,
-filters, expansion, errors.
+Belongs here: which columns of the world fill which attribute, the shapes before and after the
+breaking versions, nested lists, the event feed derived from changes. Does not belong here: paths,
+paging, filters, expansion, errors.
 """
 
 from __future__ import annotations
@@ -76,6 +76,7 @@ class Table:
 
     @classmethod
     def of(cls, frame: pd.DataFrame, key: str, at: str = "version_at") -> Table:
+        """Prepare a table; facts are created when they become known."""
         versions = Versions(frame, key, at)
         created = "created_at" if "created_at" in frame.columns else None
         if created is None:
@@ -83,6 +84,7 @@ class Table:
         return cls(versions, Columns(versions.frame), key)
 
     def rows(self, positions: Positions) -> list[Row]:
+        """Rows as dictionaries of plain values."""
         return self.columns.rows(positions)
 
 
@@ -614,7 +616,7 @@ class StripeData:
         ident = r["invoice_line_id"]
         # Prorations and one-off charges reach an invoice as invoice items.
         invoice_item = stable_id("ii", ident) if r["is_proration"] or r["is_one_off"] else None
-        credited = (
+        credited: Object = (
             {
                 "credited_items": {
                     "invoice": r["credited_invoice_id"],
