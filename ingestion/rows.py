@@ -1,5 +1,4 @@
-"""Records into typed columns, by declaration: what fits becomes Arrow, what does not becomes a
-reject.
+"""Records into typed columns, by declaration; what does not fit becomes a reject.
 
 Belongs here: conversion and row-level rules for every declared type. Must not be here: vendor
 shapes; a connector hands over one mapping a row, keyed by column.

@@ -1,0 +1,431 @@
+"""Salesforce: every object by `queryAll`, in the order of its change stamp.
+
+`queryAll` gives soft-deleted rows, `query` hides them. SystemModstamp is not unique and its
+transactions commit late, so each run begins a little before the last cursor and drops what has
+landed already. It does not move when a formula field changes or when a record leaves the recycle
+bin, so every four weeks everything is read once more.
+
+Belongs here: what is read, in which order, and where it left off. Must not be here: the protocol
+(see `salesforce_client`), which fields (the configuration says so) or their meaning (staging).
+
+Deliberately not loaded: subjects, descriptions, comments and bodies of activities and cases,
+phones, addresses, attachments. Free text about people serves no metric here and is the hardest to
+erase. Leads do not land: they are nobody's customer yet.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion import landing, privacy, rows, windows
+from ingestion.crm import salesforce_config
+from ingestion.crm.salesforce_client import Client, QuotaReachedError
+from ingestion.crm.salesforce_config import ObjectConfig
+from ingestion.http import HttpError, ahead
+from ingestion.known import Known
+from ingestion.lake import Lake
+from ingestion.landing import Landing
+from ingestion.reports import LoadReport
+from ingestion.settings import Settings
+from ingestion.windows import BACKFILL, INCREMENT, LISTING, RESET, Window
+
+SOURCE = "salesforce"
+OVERLAP = timedelta(minutes=10)
+REFRESH = timedelta(days=28)
+_ABSENT = frozenset(
+    {"INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS", "FUNCTIONALITY_NOT_ENABLED"}
+)
+_KEYS_A_QUERY = 200
+
+
+def run(
+    settings: Settings,
+    lake: Lake,
+    *,
+    run_id: str,
+    as_of: date,
+    progress: Callable[[str], None],
+    client: Client | None = None,
+) -> LoadReport:
+    """Loads what changed in every configured object since it was last read.
+
+    Args:
+        settings: with Salesforce configured.
+        lake: where to land.
+        run_id: the run's id, kept with rejects and windows.
+        as_of: the night's date; everything Salesforce has is landed, staging selects by date.
+        progress: told a line now and then.
+        client: replaces the one made from the settings.
+
+    Raises:
+        HttpError: if Salesforce refuses the login or stays silent. What was finished counts.
+    """
+    del as_of
+    with _reading(settings, lake, run_id, progress, client) as reader:
+        reader.nightly()
+    return reader.report
+
+
+def backfill(
+    settings: Settings,
+    lake: Lake,
+    *,
+    resource: str,
+    first: date,
+    last: date,
+    run_id: str,
+    progress: Callable[[str], None],
+    client: Client | None = None,
+) -> LoadReport:
+    """Reads again what changed from `first` to `last`, leaving the nightly state alone."""
+    with _reading(settings, lake, run_id, progress, client) as reader:
+        reader.backfill(resource, first, last)
+    return reader.report
+
+
+def reset(settings: Settings, lake: Lake, *, resource: str, run_id: str) -> LoadReport:
+    """Forgets how far one object was read: the next run reads it in full."""
+    own = settings.salesforce.objects if settings.salesforce is not None else None
+    config = salesforce_config.choose(salesforce_config.load(own), resource)
+    report = LoadReport(SOURCE)
+    landing.begin(lake, SOURCE)
+    batch = Landing(lake, config.table.source, run_id, report)
+    batch.add_window(Window(config.name, RESET))
+    batch.flush()
+    return report
+
+
+def refetch(
+    settings: Settings,
+    lake: Lake,
+    *,
+    table: str,
+    keys: Sequence[str],
+    run_id: str,
+    progress: Callable[[str], None],
+    client: Client | None = None,
+) -> LoadReport:
+    """Fetches records again by id, for replaying rejects whose copy was redacted."""
+    with _reading(settings, lake, run_id, progress, client) as reader:
+        reader.refetch(table, keys)
+    return reader.report
+
+
+def check(settings: Settings) -> str:
+    """Logs in and looks at the quota; returns what a person should read, or raises HttpError."""
+    client = Client.of(settings)
+    objects = salesforce_config.load(client.settings.objects)
+    body = client.get(f"/services/data/{client.settings.api_version}/limits").body
+    daily = body.get("DailyApiRequests") or {}
+    return (
+        f"Salesforce answers, {client.settings.api_version}; {daily.get('Remaining', '?')} of "
+        f"{daily.get('Max', '?')} daily requests left; {len(objects)} objects configured."
+    )
+
+
+@contextmanager
+def _reading(
+    settings: Settings,
+    lake: Lake,
+    run_id: str,
+    progress: Callable[[str], None],
+    client: Client | None,
+) -> Iterator[_Reader]:
+    began = time.monotonic()
+    landing.begin(lake, SOURCE)
+    client = client or Client.of(settings)
+    report = LoadReport(SOURCE)
+    reader = _Reader(
+        lake,
+        client,
+        salesforce_config.load(client.settings.objects),
+        Landing(lake, SOURCE, run_id, report),
+        Landing(lake, "desk", run_id, report),
+        report,
+        progress,
+    )
+    try:
+        yield reader
+    finally:
+        report.seconds = time.monotonic() - began
+
+
+@dataclass
+class _Reader:
+    lake: Lake
+    client: Client
+    objects: tuple[ObjectConfig, ...]
+    own: Landing
+    desk: Landing
+    report: LoadReport
+    progress: Callable[[str], None]
+
+    def nightly(self) -> None:
+        """Every object in turn; absent ones are named, a used-up quota ends the run in order."""
+        history = {name: windows.finished(self.lake, name) for name in (SOURCE, "desk")}
+        try:
+            for config in self.objects:
+                with self._tolerating(config):
+                    self._increment(config, history[config.table.source])
+        except QuotaReachedError as error:
+            self.report.partial = True
+            shown = self.client.session.redact(str(error)).rstrip(".")
+            self.report.note(
+                f"Stopped at the organisation's quota of requests ({shown}). What was read has "
+                "landed; the next run goes on from there."
+            )
+        self.own.flush()
+        self.desk.flush()
+
+    def _increment(self, config: ObjectConfig, history: list[Window]) -> None:
+        last = windows.newest(history, config.name)
+        listed = windows.newest(
+            [w for w in history if w.kind in (LISTING, RESET)],
+            config.name,
+        )
+        cursor = _parse(last.cursor) if last is not None and last.cursor else None
+        if listed is None or not listed.is_last or cursor is None:
+            started = listed.generation if listed is not None else datetime.now(UTC).isoformat()
+            self._read(config, LISTING, cursor, started)
+            return
+        self._read(config, INCREMENT, cursor, listed.generation)
+        if datetime.now(UTC) - _parse(listed.generation) > REFRESH:
+            self._refresh(config)
+
+    def _read(
+        self, config: ObjectConfig, kind: str, cursor: datetime | None, generation: str
+    ) -> None:
+        """From the cursor on, in its order, one window after the other."""
+        start = cursor - OVERLAP if cursor is not None else None
+        where = [] if start is None else [f"{config.cursor} >= {_soql(start)}"]
+        landed = self._landing(config)
+        total, newest = 0, cursor
+        with ExitStack() as stack:
+            known: Known | None = None
+            for page in ahead(self._pages(config, where)):
+                if known is None and start is not None:
+                    since = f"_version_at >= '{start.isoformat()}'"
+                    known = stack.enter_context(Known(self.lake, config.table, where=since))
+                fresh = self._build(config, page, known)
+                landed.add_rows(config.table.name, fresh)
+                total += fresh.num_rows
+                newest = _newest(page, config.cursor, newest)
+                if landed.is_due and newest is not None:
+                    self.progress(f"salesforce: {config.name} {total:,}")
+                    at = newest.isoformat()
+                    landed.add_window(Window(config.name, kind, generation, at, rows=total))
+                    landed.flush()
+        if kind == LISTING or total:
+            at = newest.isoformat() if newest is not None else ""
+            landed.add_window(Window(config.name, kind, generation, at, is_last=True, rows=total))
+            self.progress(f"salesforce: {config.name} {total:,}")
+
+    def _refresh(self, config: ObjectConfig) -> None:
+        """Everything once more: formula fields and erasures move no stamp."""
+        landed = self._landing(config)
+        landed.flush()
+        now = datetime.now(UTC)
+        key = config.table.key[0]
+        seen: list[str] = []
+        total = 0
+        with Known(self.lake, config.table) as known:
+            for page in ahead(self._pages(config, [])):
+                fresh = _stamped(self._build(config, page, known), "_version_at", now)
+                landed.add_rows(config.table.name, fresh)
+                total += fresh.num_rows
+                seen.extend(str(_get(r, config.fields[key])) for r in page)
+            present = pa.table({key: pa.array(seen, pa.string())})
+            origin = f"origin = '{config.name}'" if config.table.source == "desk" else "true"
+            gone = [k for (k,) in known.missing_from(present, origin)]
+        landed.add_rows(config.table.name, self._tombstones(config, gone, now))
+        last = windows.newest(windows.finished(self.lake, config.table.source), config.name)
+        at = last.cursor if last is not None else ""
+        landed.add_window(
+            Window(config.name, LISTING, now.isoformat(), at, is_last=True, rows=total)
+        )
+        self.report.note(f"{config.name} was read in full again, as every four weeks.")
+        landed.flush()
+
+    def _tombstones(self, config: ObjectConfig, keys: list[str], at: datetime) -> pa.Table:
+        """Last landed versions of erased records, marked deleted."""
+        table = config.table
+        if not keys:
+            return table.write_schema.empty_table()
+        flag = _deletion_flag(config)
+        names = ", ".join(f'"{n}"' for n in table.write_schema.names)
+        newest = self.lake.read(
+            table.source,
+            table.name,
+            f"""
+            select {names} from (
+                select *, row_number() over (
+                    partition by "{table.key[0]}" order by _version_at desc, _dlt_load_id desc
+                ) as newness
+                from t
+            )
+            where newness = 1 and not coalesce({flag}, false)
+            """,
+        ).cast(table.write_schema)
+        gone = newest.filter(pc.is_in(newest[table.key[0]], pa.array(keys, pa.string())))
+        self.report.table(table.name).deletes += gone.num_rows
+        return _stamped(_stamped(gone, flag, True), "_version_at", at)
+
+    # Other ways in
+
+    def backfill(self, resource: str, first: date, last: date) -> None:
+        """What changed in a window of days (UTC), both included."""
+        config = salesforce_config.choose(self.objects, resource)
+        start = datetime(first.year, first.month, first.day, tzinfo=UTC)
+        end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
+        where = [f"{config.cursor} >= {_soql(start)}", f"{config.cursor} < {_soql(end)}"]
+        landed = self._landing(config)
+        total = 0
+        with Known(self.lake, config.table) as known:
+            for page in ahead(self._pages(config, where)):
+                fresh = self._build(config, page, known)
+                landed.add_rows(config.table.name, fresh)
+                total += fresh.num_rows
+                if landed.is_due:
+                    landed.flush()
+        landed.add_window(Window(config.name, BACKFILL, is_last=True, rows=total))
+        landed.flush()
+
+    def refetch(self, table: str, keys: Sequence[str]) -> None:
+        """Records by id."""
+        config = salesforce_config.choose(self.objects, table)
+        by = config.fields[config.table.key[0]]
+        landed = self._landing(config)
+        for i in range(0, len(keys), _KEYS_A_QUERY):
+            some = (k.replace("\\", "").replace("'", "") for k in keys[i : i + _KEYS_A_QUERY])
+            listed = ", ".join(f"'{k}'" for k in some)
+            for page in self._pages(config, [f"{by} in ({listed})"]):
+                landed.add_rows(config.table.name, self._build(config, page, None))
+        landed.flush()
+
+    # Records
+
+    def _pages(self, config: ObjectConfig, where: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
+        """Pages in the cursor's order, without fields that the organisation does not have."""
+        condition = f" where {' and '.join(where)}" if where else ""
+        wanted = dict.fromkeys([*config.fields.values(), *_also_asked(config), config.cursor])
+        while True:
+            absent = self.client.unknown_fields.get(config.name, set())
+            asked = [f for f in wanted if f.lower() not in absent]
+            try:
+                yield from self.client.query_all(
+                    f"select {', '.join(asked)} from {config.name}{condition} "
+                    f"order by {config.cursor}, Id"
+                )
+            except HttpError as error:
+                if error.code != "INVALID_FIELD" or absent:
+                    raise
+                has = self.client.fields_of(config.name)
+                missing = [f for f in asked if f.lower() not in has]
+                if not missing or config.cursor in missing:
+                    raise
+                self.client.unknown_fields[config.name] = {f.lower() for f in missing}
+                self.report.note(
+                    f"{config.name}: the organisation has no field {', '.join(sorted(missing))} "
+                    "(or this user may not see it); the columns stay empty."
+                )
+            else:
+                return
+
+    def _build(
+        self, config: ObjectConfig, page: Sequence[Mapping[str, Any]], known: Known | None
+    ) -> pa.Table:
+        """A page's records, checked, without what has landed as it is."""
+        records = [_record(config, r) for r in page if not _is_said_with_ids(config, r)]
+        good, bad = rows.build(config.table, records)
+        self._landing(config).add_rejects(config.table.name, bad)
+        fresh = known.new_only(good) if known is not None else good
+        gone = pc.sum(fresh[_deletion_flag(config)]).as_py() or 0
+        self.report.table(config.table.name).deletes += gone
+        return fresh
+
+    def _landing(self, config: ObjectConfig) -> Landing:
+        return self.desk if config.table.source == "desk" else self.own
+
+    @contextmanager
+    def _tolerating(self, config: ObjectConfig) -> Iterator[None]:
+        """Names an object that is absent or closed to us in the result; the others go on."""
+        try:
+            yield
+        except HttpError as error:
+            if error.code not in _ABSENT and error.status not in (403, 404):
+                raise
+            self.report.partial = True
+            self.report.table(config.table.name)
+            self.report.note(
+                f"{config.name}: not loaded ({error.status} {error.code}). The organisation has "
+                "no such object or this user may not read it; grant access, or leave it out in "
+                "SALESFORCE_OBJECTS."
+            )
+
+
+def _record(config: ObjectConfig, record: Mapping[str, Any]) -> dict[str, Any]:
+    by_field = {k.lower(): v for k, v in record.items()}
+    row = {column: by_field.get(api.lower()) for column, api in config.fields.items()}
+    row["_version_at"] = by_field.get(config.cursor.lower())
+    if config.table.source == "desk":
+        row["_source_file"] = config.name
+        row["_deleted"] = bool(by_field.get("isdeleted"))
+    elif "old_value" in row:
+        if str(row["field"]).lower() in privacy.PERSONAL_FIELDS:
+            row["old_value"] = row["new_value"] = None
+    return row
+
+
+def _deletion_flag(config: ObjectConfig) -> str:
+    return "_deleted" if config.table.source == "desk" else "is_deleted"
+
+
+def _also_asked(config: ObjectConfig) -> tuple[str, ...]:
+    kind = ("DataType",) if config.lookups else ()
+    flag = ("IsDeleted",) if config.table.source == "desk" else ()
+    return (*kind, *flag)
+
+
+def _is_said_with_ids(config: ObjectConfig, record: Mapping[str, Any]) -> bool:
+    """Whether a history row says with names what its twin says with ids."""
+    if not config.lookups:
+        return False
+    return _get(record, "Field") in config.lookups and _get(record, "DataType") != "EntityId"
+
+
+def _stamped(table: pa.Table, column: str, value: Any) -> pa.Table:
+    place = table.schema.get_field_index(column)
+    kind = table.schema.field(place).type
+    return table.set_column(place, column, pa.array([value] * table.num_rows, kind))
+
+
+def _newest(
+    page: Sequence[Mapping[str, Any]], cursor: str, before: datetime | None
+) -> datetime | None:
+    stamp = _get(page[-1], cursor)
+    if not isinstance(stamp, str):
+        return before
+    at = _parse(stamp)
+    return at if before is None else max(at, before)
+
+
+def _get(record: Mapping[str, Any], name: str) -> Any:
+    if name in record:
+        return record[name]
+    return next((v for k, v in record.items() if k.lower() == name.lower()), None)
+
+
+def _parse(stamp: str) -> datetime:
+    return datetime.fromisoformat(stamp).astimezone(UTC)
+
+
+def _soql(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"

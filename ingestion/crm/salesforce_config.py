@@ -6,7 +6,7 @@ here: requests.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,19 @@ def load(own: Path | None) -> tuple[ObjectConfig, ...]:
     if problems:
         raise SettingsError([f"{own or DEFAULTS}: {p}" for p in problems])
     return tuple(config for config in found if config is not None)
+
+
+def choose(objects: Sequence[ObjectConfig], name: str) -> ObjectConfig:
+    """The object of an API name or landed table.
+
+    Raises:
+        ValueError: if none is configured so.
+    """
+    for config in objects:
+        if name in (config.name, config.table.name):
+            return config
+    known = ", ".join(c.name for c in objects)
+    raise ValueError(f"Salesforce has no configured object {name!r}. Choose one of: {known}")
 
 
 def table_name(api_name: str) -> str:
