@@ -91,6 +91,8 @@ def _vector_json(values: list[Any]) -> pa.Array:
 def _vector_bigint(values: list[Any]) -> pa.Array:
     if any(isinstance(v, bool) for v in values):
         raise TypeError("a truth value is no number")
+    if _is_text(values):
+        return pa.array(values, pa.string()).cast(pa.int64())
     try:
         return pa.array(values, pa.int64())
     except pa.ArrowInvalid:
@@ -101,7 +103,11 @@ def _vector_bigint(values: list[Any]) -> pa.Array:
 def _vector_double(values: list[Any]) -> pa.Array:
     if any(isinstance(v, bool) for v in values):
         raise TypeError("a truth value is no number")
-    array = pa.array(values, pa.float64())
+    array = (
+        pa.array(values, pa.string()).cast(pa.float64())
+        if _is_text(values)
+        else pa.array(values, pa.float64())
+    )
     if not pc.all(pc.is_finite(array), min_count=0).as_py():
         raise ValueError("not finite")
     return array
@@ -109,6 +115,10 @@ def _vector_double(values: list[Any]) -> pa.Array:
 
 def _vector_boolean(values: list[Any]) -> pa.Array:
     return pa.array(values, pa.bool_())
+
+
+def _is_text(values: list[Any]) -> bool:
+    return isinstance(next((v for v in values if v is not None), None), str)
 
 
 def _vector_timestamp(values: list[Any]) -> pa.Array:

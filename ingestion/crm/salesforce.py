@@ -378,9 +378,8 @@ def _record(config: ObjectConfig, record: Mapping[str, Any]) -> dict[str, Any]:
     if config.table.source == "desk":
         row["_source_file"] = config.name
         row["_deleted"] = bool(by_field.get("isdeleted"))
-    elif "old_value" in row:
-        if str(row["field"]).lower() in privacy.PERSONAL_FIELDS:
-            row["old_value"] = row["new_value"] = None
+    elif "old_value" in row and str(row["field"]).lower() in privacy.PERSONAL_FIELDS:
+        row["old_value"] = row["new_value"] = None
     return row
 
 
