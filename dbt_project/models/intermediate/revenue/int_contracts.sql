@@ -9,6 +9,7 @@ versions as (
         cancel_requested_at,
         cancellation_reason,
         replaces_subscription_id,
+        is_involuntary,
         row_number() over (
             partition by subscription_id
             order by valid_from desc
@@ -21,8 +22,7 @@ states as (
     select
         subscription_id,
         billing_customer_id,
-        account_id,
-        is_involuntary
+        account_id
     from {{ ref('int_subscription_item_states') }}
     where account_id is not null and status <> 'trialing'
 ),
@@ -30,26 +30,32 @@ states as (
 phases as (
     select
         subscription_id,
-        ended_at
+        valid_from,
+        ended_at,
+        status,
+        row_number() over (
+            partition by subscription_id
+            order by valid_from desc
+        ) as newest_rank
     from {{ ref('int_subscription_phases') }}
 ),
 
+-- Marked unpaid and never paid again, a contract ended when it was marked, whenever the vendor closes it.
 ends as (
     select
         subscription_id,
-        max(ended_at) as ended_at
+        case when status = 'unpaid' then valid_from else ended_at end as ended_at,
+        status = 'unpaid' as is_unpaid
     from phases
-    group by subscription_id
+    where newest_rank = 1
 ),
 
 lives as (
-    select
+    select distinct
         subscription_id,
         billing_customer_id,
-        account_id,
-        max(case when is_involuntary then 1 else 0 end) = 1 as is_involuntary
+        account_id
     from states
-    group by subscription_id, billing_customer_id, account_id
 )
 
 select
@@ -63,7 +69,7 @@ select
     {{ utc_date('versions.cancel_requested_at') }} as cancel_requested_on,
     {{ utc_date('ends.ended_at') }} as ended_on,
     versions.cancellation_reason,
-    lives.is_involuntary
+    ends.is_unpaid or versions.is_involuntary as is_involuntary
 from lives
 inner join versions
     on lives.subscription_id = versions.subscription_id and versions.newest_rank = 1

@@ -204,6 +204,65 @@ split as (
         false as is_within_terms
     from judged
     where paid_to < valid_to
+),
+
+earning as (
+    select
+        subscription_id,
+        billing_customer_id,
+        valid_from,
+        valid_to,
+        started_at,
+        ended_at,
+        status,
+        currency,
+        term_months,
+        is_involuntary,
+        case
+            when status = 'active' then true
+            when status = 'past_due' then is_within_terms
+            {%- if policy_is('paused', 'counts') %}
+            when status = 'paused' then true
+            {%- endif %}
+            else false
+        end as is_paying,
+        {% if policy_is('paused', 'pause_movement') -%}
+        status = 'paused' and not is_lapsed_pause
+        {%- else -%}
+        false
+        {%- endif %} as is_paused,
+        lead(status) over (partition by subscription_id order by valid_from) as next_status
+    from split
+),
+
+-- Paid states without a gap are one run, numbered by the unpaid states before it.
+runs as (
+    select
+        subscription_id,
+        billing_customer_id,
+        valid_from,
+        valid_to,
+        started_at,
+        ended_at,
+        status,
+        currency,
+        term_months,
+        is_paying,
+        is_paused,
+        sum(case when is_paying then 0 else 1 end) over (
+            partition by subscription_id
+            order by valid_from
+            rows between unbounded preceding and current row
+        ) as run_number,
+        -- Nobody decided to stop: the money did not come.
+        case
+            when not is_paying then 0
+            when valid_to = ended_at and is_involuntary then 1
+            when next_status = 'unpaid' then 1
+            when status = 'past_due' and next_status = 'past_due' then 1
+            else 0
+        end as is_stopped_by_debt
+    from earning
 )
 
 select
@@ -216,18 +275,9 @@ select
     status,
     currency,
     case when term_months > 0 then term_months end as term_months,
-    case
-        when status = 'active' then true
-        when status = 'past_due' then is_within_terms
-        {%- if policy_is('paused', 'counts') %}
-        when status = 'paused' then true
-        {%- endif %}
-        else false
-    end as is_paying,
-    {% if policy_is('paused', 'pause_movement') -%}
-    status = 'paused' and not is_lapsed_pause
-    {%- else -%}
-    false
-    {%- endif %} as is_paused,
-    is_involuntary
-from split
+    is_paying,
+    is_paused,
+    is_paying
+    and max(is_stopped_by_debt) over (partition by subscription_id, run_number) = 1
+        as is_involuntary
+from runs

@@ -1,0 +1,178 @@
+"""Differences between the warehouse and what really happened: frames in, differences out.
+
+Belongs here: which columns of which mart answer which truth table, and how closely. Must not be here: how either
+side is made. An empty frame means equal; a frame with rows says which key, which column, what was expected
+and what was found, so that a failing test needs no second run to be understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+
+import pandas as pd
+
+DIFFERENCE_COLUMNS = ["key", "column", "expected", "found"]
+
+MOVEMENT_PARTS = ["seats_usd", "price_usd", "plan_usd"]
+
+
+def compare(
+    found: pd.DataFrame,
+    expected: pd.DataFrame,
+    *,
+    key: Sequence[str],
+    money: Sequence[str] = (),
+    exact: Sequence[str] = (),
+    cents: int = 0,
+) -> pd.DataFrame:
+    """Compare two frames of one grain.
+
+    Args:
+        found: What the warehouse says; one row a key.
+        expected: The truth, with the same column names.
+        key: Columns that name a row in both.
+        money: Columns compared as whole cents; missing counts as zero.
+        exact: Columns compared as they are; missing equals missing.
+        cents: How many cents a money column may be off.
+
+    Returns:
+        One row a difference: key (text), column (`row` when a side lacks the row), expected, found.
+
+    Raises:
+        ValueError: a key names several rows on one side.
+    """
+    keys = list(key)
+    sides = {}
+    for name, frame in (("found", found), ("expected", expected)):
+        side = frame[[*keys, *money, *exact]].copy()
+        for column in keys:
+            side[column] = _text(side[column])
+        repeated = side[side.duplicated(keys)]
+        if len(repeated):
+            raise ValueError(f"{name}: {len(repeated)} rows repeat {keys}, first {repeated[keys].iloc[0].to_dict()}")
+        sides[name] = side
+    both = sides["expected"].merge(
+        sides["found"], on=keys, how="outer", suffixes=("_expected", "_found"), indicator=True
+    )
+    label = both[keys].agg(" ".join, axis=1)
+    parts = [
+        pd.DataFrame(
+            {
+                "key": label,
+                "column": "row",
+                "expected": both["_merge"].ne("right_only"),
+                "found": both["_merge"].ne("left_only"),
+            }
+        )[both["_merge"].ne("both")]
+    ]
+    met = both["_merge"].eq("both")
+    for column in [*money, *exact]:
+        left, right = both[f"{column}_expected"], both[f"{column}_found"]
+        if column in money:
+            left, right = _cents(left), _cents(right)
+            differs = (left - right).abs() > cents
+        else:
+            left, right = _text(left), _text(right)
+            differs = left.ne(right)
+        rows = met & differs
+        parts.append(
+            pd.DataFrame({"key": label, "column": column, "expected": left, "found": right})[rows]
+        )
+    return pd.concat(parts, ignore_index=True)[DIFFERENCE_COLUMNS]
+
+
+def _cents(values: pd.Series) -> pd.Series:
+    """Whole cents; missing is nothing paid."""
+    return pd.to_numeric(values.astype("float64")).fillna(0).mul(100).round().astype("int64")
+
+
+def _text(values: pd.Series) -> pd.Series:
+    """Comparable text: dates as days, flags as true and false, missing as an empty text."""
+    if pd.api.types.is_datetime64_any_dtype(values):
+        text = values.dt.strftime("%Y-%m-%d")
+    elif pd.api.types.is_float_dtype(values):
+        text = values.astype("Int64").astype("string")
+    else:
+        text = values.astype("string").str.slice(0, 64)
+        if len(text.dropna()) and text.dropna().str.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*").all():
+            text = text.str.slice(0, 10)
+    return text.astype("string").fillna("").astype(str)
+
+
+def compare_mrr(account_months: pd.DataFrame, truth_mrr: pd.DataFrame) -> pd.DataFrame:
+    """`core.fct_account_months` against `truth_mrr`: every month-end of every surviving account, to the cent."""
+    truth = (
+        truth_mrr.groupby(["surviving_account_id", "month"], as_index=False)["mrr_usd"]
+        .sum()
+        .rename(columns={"surviving_account_id": "account_id"})
+    )
+    found = account_months.rename(columns={"month_end_on": "month", "closing_mrr_usd": "mrr_usd"})
+    # The spine opens with the first contract, the truth with the first month-end in force: both at nothing.
+    return compare(
+        found[found["mrr_usd"].astype("float64").ne(0)],
+        truth[truth["mrr_usd"].ne(0)],
+        key=["account_id", "month"],
+        money=["mrr_usd"],
+    )
+
+
+def compare_movements(movements: pd.DataFrame, truth_movements: pd.DataFrame) -> pd.DataFrame:
+    """`core.fct_mrr_movements` against `truth_movements`: every movement, its parts and who decided it."""
+    # The truth counts the parts of a contraction downwards; the mart's parts sum to the amount as it stands.
+    sign = truth_movements["movement_type"].eq("contraction").map({True: -1, False: 1})
+    truth = truth_movements.assign(**{part: truth_movements[part] * sign for part in MOVEMENT_PARTS})
+    return compare(
+        movements,
+        truth,
+        key=["account_id", "month", "movement_type"],
+        money=["amount_usd", *MOVEMENT_PARTS],
+        exact=["is_involuntary"],
+    )
+
+
+def compare_terms(terms: pd.DataFrame, truth_terms: pd.DataFrame, as_of: date) -> pd.DataFrame:
+    """`core.fct_contract_terms` against `truth_terms`: every term, its dates, money and outcome."""
+    names = {
+        "start_on": "started_on",
+        "term_no": "cycle_number",
+        "next_subscription_id": "superseded_by_subscription_id",
+    }
+    # The truth lists the term that a running trial will lead to; the mart waits until it does.
+    truth = truth_terms[truth_terms["start_on"].le(pd.Timestamp(as_of))].rename(columns=names)
+    # The truth marks any end by failed payment, the mart the losses among them.
+    truth = truth.assign(is_involuntary=truth["is_involuntary"] & truth["outcome"].eq("lost"))
+    return compare(
+        terms,
+        truth,
+        key=["subscription_id", "started_on"],
+        money=["due_arr_usd", "renewed_arr_usd"],
+        exact=[
+            "due_on",
+            "ended_on",
+            "renewed_on",
+            "term_months",
+            "cycle_number",
+            "outcome",
+            "superseded_by_subscription_id",
+            "is_evergreen",
+            "is_involuntary",
+        ],
+    )
+
+
+def differences(
+    marts: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.DataFrame], as_of: date
+) -> dict[str, pd.DataFrame]:
+    """All differences of the revenue marts, by truth table.
+
+    Args:
+        marts: `fct_account_months`, `fct_mrr_movements`, `fct_contract_terms` as frames.
+        truth: `truth_mrr`, `truth_movements`, `truth_terms`.
+        as_of: The day the warehouse was built as of.
+    """
+    return {
+        "truth_mrr": compare_mrr(marts["fct_account_months"], truth["truth_mrr"]),
+        "truth_movements": compare_movements(marts["fct_mrr_movements"], truth["truth_movements"]),
+        "truth_terms": compare_terms(marts["fct_contract_terms"], truth["truth_terms"], as_of),
+    }
