@@ -73,6 +73,22 @@ void_periods as (
     having min(case when invoices.status = 'void' then 1 else 0 end) = 1
 ),
 
+-- An invoice to be charged that a first attempt did not settle: past due from that attempt, made on
+-- finalising, until paid.
+failed_payments as (
+    select
+        subscription_id,
+        finalized_at as failed_at,
+        paid_at
+    from {{ ref('stg_stripe__invoices') }}
+    where
+        collection_method = 'charge_automatically'
+        and (
+            (status = 'paid' and attempt_count > 1 and paid_at > finalized_at)
+            or (status in ('open', 'uncollectible') and attempt_count > 0)
+        )
+),
+
 -- From which instant on which status holds. Of several at one instant the greatest weight counts.
 derived as (
     select
@@ -106,6 +122,20 @@ derived as (
     union all
     select
         subscription_id,
+        paid_at as happened_at,
+        'active' as status,
+        3 as weight
+    from failed_payments
+    union all
+    select
+        subscription_id,
+        failed_at as happened_at,
+        'past_due' as status,
+        4 as weight
+    from failed_payments
+    union all
+    select
+        subscription_id,
         period_end_at as happened_at,
         'active' as status,
         3 as weight
@@ -115,7 +145,7 @@ derived as (
         subscription_id,
         period_start_at as happened_at,
         'paused' as status,
-        4 as weight
+        5 as weight
     from void_periods
 ),
 
@@ -135,7 +165,7 @@ points as (
         versions.subscription_id,
         greatest(versions.version_at, subscriptions.started_at) as happened_at,
         versions.own_status as status,
-        5 as weight,
+        6 as weight,
         versions.current_period_end_at,
         versions.version_at as known_at
     from versions
@@ -146,7 +176,7 @@ points as (
         subscription_id,
         ended_at as happened_at,
         case first_status when 'incomplete_expired' then first_status else 'canceled' end as status,
-        6 as weight,
+        7 as weight,
         current_period_end_at,
         end_known_at as known_at
     from subscriptions
@@ -168,7 +198,7 @@ weighed as (
         and (
             subscriptions.ended_at is null
             or points.happened_at < subscriptions.ended_at
-            or (points.happened_at = subscriptions.ended_at and points.weight = 6)
+            or (points.happened_at = subscriptions.ended_at and points.weight = 7)
         )
 ),
 
