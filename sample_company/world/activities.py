@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sample_company.rng import F64, I64, U64
-from sample_company.world.noise import Bool, Noise, fold, key_of, spread
+from sample_company.world.noise import Noise, fold, key_of, spread
 from sample_company.world.office import (
     business_day,
     days,
@@ -40,7 +40,7 @@ from sample_company.world.staff import Staff
 #: Activity types that the CRM keeps as tasks; the others are calendar events.
 TASKS = ("email", "call", "value_report", "social", "other")
 _DURATION = {"call": 30, "meeting": 60, "visit": 180, "qbr": 90, "training": 120, "conference": 480}
-_ATTENTION = {"SMB": 0.35, "mid-market": 1.0, "enterprise": 2.2}
+_ATTENTION = {"SMB": 0.7, "mid-market": 2.0, "enterprise": 3.6}
 
 
 @dataclass(frozen=True)
@@ -310,9 +310,11 @@ def _participants(
         )
     people = pd.concat(parts, ignore_index=True).drop_duplicates(["activity_id", "contact_id"])
     with_main = set(parts[0]["activity_id"])
-    people = people[people["activity_id"].isin(with_main)]
+    people = people[people["activity_id"].isin(with_main)].reset_index(drop=True)
     event = _event_at(noise, panel, drawn)
-    people["known_at"] = utc((event + entry_lag(noise, "activities", key))[people["row"]])
+    people["known_at"] = utc(
+        (event + entry_lag(noise, "activities", key))[people["row"].to_numpy()]
+    )
     # The person in charge comes first among those entered at the same instant.
     people["row"] = people["activity_id"] + np.where(people["is_primary"], "0", "1")
     people.insert(
@@ -379,14 +381,26 @@ def _versions(noise: Noise, panel: Panel, drawn: pd.DataFrame) -> pd.DataFrame:
     return happened(rows, "version_at", panel.horizon)
 
 
-_CAMPAIGN_TYPES: tuple[tuple[str, str, str, tuple[int, ...], float, float], ...] = (
-    # type, audience, name, months of the year, cost, share of the audience that is invited
-    ("Conference", "customers", "User Conference", (10,), 120_000.0, 0.30),
-    ("Event", "alumni", "Alumni Evening", (6, 12), 9_000.0, 0.60),
-    ("Webinar", "customers", "Customer Webinar", (2, 5, 9, 11), 3_000.0, 0.22),
-    ("Email", "customers", "Release Letter", (1, 4, 7, 10), 1_200.0, 0.25),
-    ("Email", "prospects", "Prospect Nurture", (3, 8), 2_500.0, 0.80),
-    ("Trigger", "prospects", "New Executive Welcome", (1, 4, 7, 10), 4_000.0, 0.35),
+@dataclass(frozen=True)
+class Series:
+    """A campaign that is held in the same months of every year."""
+
+    campaign_type: str
+    audience: str
+    name: str
+    months: tuple[int, ...]
+    cost_usd: float
+    share: float
+    response: float
+
+
+_SERIES = (
+    Series("Conference", "customers", "User Conference", (10,), 120_000.0, 0.30, 0.22),
+    Series("Event", "alumni", "Alumni Evening", (6, 12), 9_000.0, 0.25, 0.25),
+    Series("Webinar", "customers", "Customer Webinar", (2, 5, 9, 11), 3_000.0, 0.22, 0.15),
+    Series("Email", "customers", "Release Letter", (1, 4, 7, 10), 1_200.0, 0.12, 0.04),
+    Series("Email", "prospects", "Prospect Nurture", (3, 8), 2_500.0, 0.30, 0.04),
+    Series("Trigger", "prospects", "New Executive Welcome", (1, 4, 7, 10), 4_000.0, 0.35, 0.12),
 )
 
 
@@ -394,26 +408,30 @@ def _campaigns(
     noise: Noise, panel: Panel, spells: pd.DataFrame
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Campaigns of every year and the contacts invited to them."""
-    first_month = panel.months["month_no"].min() if len(panel.months) else 0
-    # Invitations go out two weeks and plans a month ahead: the next campaigns are under way already.
-    last_month = int(panel.horizon.astype("datetime64[M]").astype(np.int64))
-    plan = [
-        (kind, audience, f"{name} {1970 + month // 12}-{month % 12 + 1:02d}", month, cost, share)
-        for month in range(int(first_month) + 2, last_month + 3)
-        for kind, audience, name, wanted, cost, share in _CAMPAIGN_TYPES
-        if month % 12 + 1 in wanted
+    begin = int(panel.months["month_no"].min()) if len(panel.months) else 0
+    now = int(panel.horizon.astype("datetime64[M]").astype(np.int64))
+    # Plans are made a month ahead and invitations go out two weeks ahead, so the campaigns of the
+    # coming months are under way at the horizon.
+    held = [
+        (series, month)
+        for month in range(begin + 2, now + 3)
+        for series in _SERIES
+        if month % 12 + 1 in series.months
     ]
-    keys = key_of(pd.Series([row[2] for row in plan], dtype="str"))
-    started = np.asarray([row[3] for row in plan]).astype("datetime64[M]").astype("datetime64[D]")
-    growth = 1.0 + (np.asarray([row[3] for row in plan]) - first_month) / 60.0
+    plan = [series for series, _ in held]
+    month_no = np.asarray([month for _, month in held], dtype=np.int64)
+    name = [f"{series.name} {1970 + m // 12}-{m % 12 + 1:02d}" for series, m in held]
+    keys = key_of(pd.Series(name, dtype="str"))
+    started = month_no.astype("datetime64[M]").astype("datetime64[D]")
+    growth = 1.0 + (month_no - begin) / 60.0
     opened = started - np.timedelta64(30, "D")
     campaigns = pd.DataFrame(
         {
             "campaign_id": record_ids("701", keys),
             "version_at": utc(opened + np.timedelta64(9, "h")),
-            "name": [row[2] for row in plan],
-            "campaign_type": [row[0] for row in plan],
-            "audience": [row[1] for row in plan],
+            "name": name,
+            "campaign_type": [series.campaign_type for series in plan],
+            "audience": [series.audience for series in plan],
             "status": "Planned",
             "started_on": dates(started),
             "ended_on": dates(started + np.timedelta64(20, "D")),
@@ -425,75 +443,105 @@ def _campaigns(
         version_at=utc(started + np.timedelta64(35, "D")),
         status="Completed",
         actual_cost_usd=np.round(
-            np.asarray([row[4] for row in plan])
+            np.asarray([series.cost_usd for series in plan])
             * growth
             * (0.85 + 0.3 * noise.uniform("campaigns.cost", keys)),
             2,
         ),
     )
-    members = [
-        _members(noise, panel, spells, ident, key, day, row[0], row[1], row[5])
-        for ident, key, day, row in zip(campaigns["campaign_id"], keys, started, plan, strict=True)
-    ]
+    invited = _invited(noise, panel, spells, plan, keys, started)
     return (
         happened(pd.concat([campaigns, paid], ignore_index=True), "version_at", panel.horizon),
-        happened(pd.concat(members, ignore_index=True), "version_at", panel.horizon)
-        if members
-        else pd.DataFrame(),
+        happened(
+            _members(noise, panel, spells, campaigns, plan, keys, invited),
+            "version_at",
+            panel.horizon,
+        ),
     )
+
+
+def _invited(
+    noise: Noise, panel: Panel, spells: pd.DataFrame, plan: list[Series], keys: U64, started: Days
+) -> pd.DataFrame:
+    """Pairs of campaign and person invited, a fortnight before it starts.
+
+    Returns:
+        campaign (row), person (row of spells), contact (key) and sent_on.
+    """
+    known_on = spells["known_on"].to_numpy().astype("datetime64[D]")
+    end = spells["end"].to_numpy().astype("datetime64[D]")
+    position = spells["position"].to_numpy()
+    contact = spells["contact_key"].to_numpy()
+    single = ~spells["is_duplicate"].to_numpy()
+    found: list[tuple[int, I64, Days]] = []
+    for number, (planned, day) in enumerate(zip(plan, started, strict=True)):
+        sent_on = day - np.timedelta64(14, "D")
+        known, here = single & (known_on < sent_on), end > sent_on
+        serves = panel.serves(position, np.full(position.size, sent_on))
+        audience = {
+            "customers": known & here & serves,
+            "alumni": known & ~here,
+            "prospects": known & here & ~serves,
+        }[planned.audience]
+        people = np.flatnonzero(audience)
+        drawn = noise.chance(planned.share, "campaigns.invited", contact[people], keys[number])
+        found.append((number, people[drawn], np.full(int(drawn.sum()), sent_on)))
+    people = np.concatenate([row[1] for row in found]) if found else np.empty(0, dtype=np.int64)
+    campaign = np.repeat([row[0] for row in found], [row[1].size for row in found])
+    sent = np.concatenate([row[2] for row in found]) if found else np.empty(0, "datetime64[D]")
+    pairs = pd.DataFrame(
+        {
+            "campaign": campaign.astype(np.int64),
+            "person": people,
+            "contact": contact[people],
+            "sent_on": sent.astype("datetime64[s]"),
+        }
+    )
+    return pairs.drop_duplicates(["campaign", "contact"]).reset_index(drop=True)
 
 
 def _members(
     noise: Noise,
     panel: Panel,
     spells: pd.DataFrame,
-    campaign: str,
-    key: np.uint64,
-    day: np.datetime64,
-    kind: str,
-    audience: str,
-    share: float,
+    campaigns: pd.DataFrame,
+    plan: list[Series],
+    keys: U64,
+    pairs: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Invited contacts of one campaign, and the response of those who respond."""
-    sent_on = day - np.timedelta64(14, "D")
-    known = (spells["known_on"].to_numpy().astype("datetime64[D]") < sent_on) & ~spells[
-        "is_duplicate"
-    ].to_numpy()
-    here = spells["end"].to_numpy().astype("datetime64[D]") > sent_on
-    row = panel.row_of(spells["position"].to_numpy(), np.full(len(spells), sent_on))
-    groups: dict[str, Bool] = {
-        "customers": known & here & (row >= 0),
-        "alumni": known & ~here,
-        "prospects": known & here & (row < 0),
-    }
-    chosen = np.flatnonzero(groups[audience])
-    contact = spells["contact_key"].to_numpy()[chosen]
-    invited = noise.chance(share, "campaigns.invited", contact, key)
-    chosen, contact = chosen[invited], contact[invited]
-    months = panel.months
-    warmth = np.where(row[chosen] >= 0, months["value_realised"].to_numpy()[row[chosen]], 0.3)
-    base = {"Conference": 0.22, "Event": 0.25, "Webinar": 0.15, "Email": 0.04, "Trigger": 0.12}
-    responds = noise.chance(base[kind] * (0.4 + 1.2 * warmth), "campaigns.responds", contact, key)
+    """Campaign members: sent, and the response of those who respond (a second version)."""
+    campaign, person = pairs["campaign"].to_numpy(), pairs["person"].to_numpy()
+    contact, key = pairs["contact"].to_numpy(), keys[campaign]
+    sent_on = pairs["sent_on"].to_numpy().astype("datetime64[D]")
+    row = panel.row_of(spells["position"].to_numpy()[person], sent_on)
+    value = panel.months["value_realised"].to_numpy(dtype=float)
+    served = panel.serves(spells["position"].to_numpy()[person], sent_on)
+    warmth = np.where(served, value[row] if value.size else 0.3, 0.3)
+    kind = campaigns["campaign_type"].to_numpy(dtype=object)[campaign]
+    base = np.asarray([series.response for series in plan])[campaign]
+    responds = noise.chance(base * (0.4 + 1.2 * warmth), "campaigns.responds", contact, key)
     sent = sent_on.astype("datetime64[us]") + hours(
         8 + 2 * noise.uniform("campaigns.sent", contact, key)
     )
     answered = sent + hours(24 * 25 * noise.uniform("campaigns.answered", contact, key) + 1)
-    frame = pd.DataFrame(
+    member = fold(contact, key)
+    first = pd.DataFrame(
         {
-            "campaign_member_id": record_ids("00v", fold(contact, key)),
+            "campaign_member_id": record_ids("00v", member),
             "version_at": utc(sent),
-            "campaign_id": campaign,
-            "contact_id": spells["contact_id"].to_numpy()[chosen],
+            "campaign_id": campaigns["campaign_id"].to_numpy()[campaign],
+            "contact_id": spells["contact_id"].to_numpy()[person],
             "status": "Sent",
             "has_responded": False,
-            "responded_at": utc(np.full(chosen.size, np.datetime64("NaT", "us"))),
+            "responded_at": utc(np.full(len(pairs), np.datetime64("NaT", "us"))),
             "is_deleted": False,
         }
-    ).drop_duplicates("contact_id")
-    replies = frame.assign(
-        version_at=utc(answered)[frame.index],
+    )
+    came = np.isin(kind, ["Conference", "Event", "Webinar"])
+    second = first.assign(
+        version_at=utc(answered),
+        responded_at=utc(answered),
         has_responded=True,
-        status="Attended" if kind in ("Conference", "Event", "Webinar") else "Responded",
-        responded_at=utc(answered)[frame.index],
-    )[responds[frame.index]]
-    return pd.concat([frame, replies], ignore_index=True)
+        status=np.where(came, "Attended", "Responded"),
+    )[responds]
+    return pd.concat([first, second], ignore_index=True)

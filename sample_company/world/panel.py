@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from sample_company.ids import salesforce_ids
 from sample_company.rng import F64, I64, U64
@@ -77,15 +78,21 @@ class Panel:
     def serves(self, position: Any, day: Any) -> Bool:
         """Whether the account is in service on the day."""
         row = self.row_of(position, day)
+        if not len(self.months):
+            return np.zeros(row.shape, dtype=np.bool_)
         days = np.asarray(day, dtype="datetime64[D]")
         first = self.months["first"].to_numpy().astype("datetime64[D]")
         last = self.months["last"].to_numpy().astype("datetime64[D]")
         return np.asarray((row >= 0) & (days >= first[row]) & (days <= last[row]), dtype=np.bool_)
 
     def customer_at(self, day: Any, share: F64) -> I64:
-        """Position of one customer with a contract in the month of the day, by `share` (0-1)."""
+        """Position of one customer of the month before the day, by `share` (0-1); -1 without any.
+
+        The month before, because it is complete: who will buy later in the day's own month is not
+        known on the day.
+        """
         known = self.months["month_no"].to_numpy()
-        month_no = np.asarray(day, dtype="datetime64[M]").astype(np.int64)
+        month_no = np.asarray(day, dtype="datetime64[M]").astype(np.int64) - 1
         low = np.searchsorted(known, month_no, side="left")
         high = np.searchsorted(known, month_no, side="right")
         row = np.minimum(low + np.floor(share * (high - low)).astype(np.int64), known.size - 1)
@@ -182,13 +189,29 @@ def record_ids(prefix: str, keys: U64) -> npt.NDArray[np.object_]:
 
 def plain_ids(prefix: str, keys: U64, length: int = 12) -> npt.NDArray[np.object_]:
     """Short ids such as `nps_4f…` from 64-bit keys, for what lives outside the CRM."""
+    text = _hexadecimal(keys, length).view(f"S{length}").ravel().astype(f"U{length}")
+    return np.asarray(prefix + text.astype(object), dtype=object)
+
+
+def plain_texts(prefix: str, keys: U64, length: int = 12) -> pa.Array:
+    """The same ids as an Arrow column, made without a Python object per row."""
+    head = np.frombuffer(prefix.encode(), dtype=np.uint8)
+    letters = np.concatenate(
+        [np.broadcast_to(head, (keys.size, head.size)), _hexadecimal(keys, length)], axis=1
+    )
+    offsets = np.arange(keys.size + 1, dtype=np.int64) * letters.shape[1]
+    return pa.LargeStringArray.from_buffers(
+        keys.size, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(letters))
+    )
+
+
+def _hexadecimal(keys: U64, length: int) -> npt.NDArray[np.uint8]:
     digits = np.empty((keys.size, length), dtype=np.uint8)
-    hexadecimal = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+    alphabet = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
     for place in range(length):
         shift = np.uint64(4 * place)
-        digits[:, place] = hexadecimal[((keys >> shift) & np.uint64(15)).astype(np.int64)]
-    text = np.ascontiguousarray(digits).view(f"S{length}").ravel().astype(f"U{length}")
-    return np.asarray(prefix + text.astype(object), dtype=object)
+        digits[:, place] = alphabet[((keys >> shift) & np.uint64(15)).astype(np.uint8)]
+    return digits
 
 
 def happened(

@@ -44,7 +44,7 @@ _TITLES = {
 }
 # Regular slots at the start, slots that open later, and the level mix, per segment.
 _START_SLOTS = {"SMB": 2, "mid-market": 3, "enterprise": 6}
-_LATER_SLOTS = {"SMB": 2, "mid-market": 4, "enterprise": 10}
+_LATER_SLOTS = {"SMB": 2, "mid-market": 4, "enterprise": 12}
 _LEVEL_MIX = {1: [0.80, 0.19, 0.01], 2: [0.58, 0.37, 0.05], 3: [0.45, 0.36, 0.19]}
 _CHAMPION_LEVEL = {
     "SMB": [0.25, 0.50, 0.25],
@@ -56,7 +56,7 @@ _MEAN_SPELL_DAYS = 3_150.0
 _MEAN_PROMOTION_DAYS = 4_000.0
 _LEFT_COMPANY_SHARE = 0.75
 _FOUND_AGAIN_SHARE = 0.42
-_CHAMPION, _SPONSOR = 0, 1
+_CHAMPION, _SPONSOR, _ADMIN = 0, 1, 2
 
 
 def add_people(tables: Tables, noise: Noise, panel: Panel, duplicate_share: float = 0.06) -> Tables:
@@ -104,73 +104,58 @@ def _spells(noise: Noise, panel: Panel) -> pd.DataFrame:
 
 
 def _champion_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
-    """One spell per unbroken run of months with a champion in place."""
+    """One spell per unbroken run of months with a champion in place.
+
+    The first champion is known from the first day, before anyone can know whether the deal will be
+    won: contacts of prospects and of later customers look alike.
+    """
+    accounts = panel.accounts
     months = panel.months.sort_values(["position", "month_no"], kind="stable")
-    position = months["position"].to_numpy()
+    position, key = months["position"].to_numpy(), months["key"].to_numpy()
     champion = months["champion_in_place"].to_numpy(dtype=bool)
-    first_of_account = np.r_[True, position[1:] != position[:-1]]
-    before = np.r_[False, champion[:-1]] & ~first_of_account
+    opens = np.r_[True, position[1:] != position[:-1]][: position.size]
+    before = np.r_[True, champion[:-1]][: position.size] | opens
     left = months["champion_left"].to_numpy(dtype=bool)
     # Where a successor is found within the month, one spell ends and the next begins in it.
     begins, ends = champion & (~before | left), before & (~champion | left)
-    run = np.cumsum(begins)
-    key = months["key"].to_numpy()
-    number = (
-        run
-        - np.concatenate([[0], run])[np.flatnonzero(first_of_account)][
-            np.cumsum(first_of_account) - 1
-        ]
-    )
+    number = 1 + pd.Series(begins.astype(np.int64)).groupby(position).cumsum().to_numpy()
+    ended = number - begins
     month = months["month"].to_numpy().astype("datetime64[D]")
-    starts = pd.DataFrame(
-        {
-            "position": position[begins],
-            "key": key[begins],
-            "generation": number[begins],
-            "run": run[begins],
-            "is_first": first_of_account[begins],
-            "start": month[begins]
-            + days(14 + 14 * noise.uniform("people.champion_start", key[begins], number[begins])),
-        }
+    end_day = month + days(13 * noise.uniform("people.champion_end", key, ended))
+    stops = pd.Series(end_day[ends], index=_run(position, ended)[ends])
+    start_day = month + days(14 + 14 * noise.uniform("people.champion_start", key, number))
+    entered = accounts["entered_on"].to_numpy().astype("datetime64[D]")
+    first_key = accounts["key"].to_numpy()
+    start = np.concatenate(
+        [entered - days(noise.whole(200, 1800, "people.before", first_key, 0)), start_day[begins]]
     )
-    # A month that both ends a run and begins one counts towards the run that it ends.
-    ended_run = np.where(begins, run - 1, run)[ends]
-    stops = pd.Series(
-        month[ends]
-        + days(
-            13
-            * noise.uniform(
-                "people.champion_end", key[ends], np.where(begins, number - 1, number)[ends]
-            )
-        ),
-        index=ended_run,
+    where = np.concatenate([accounts.index.to_numpy(), position[begins]])
+    run = np.concatenate([np.ones(len(accounts), dtype=np.int64), number[begins]])
+    keys = (first_key[where], run)
+    met = days(noise.whole(1, 15, "people.champion_known", *keys))
+    level = _by_segment(
+        noise, "people.champion_level", _CHAMPION_LEVEL, accounts["segment"].iloc[where], *keys
     )
-    row = panel.accounts.iloc[starts["position"].to_numpy()]
-    keys = (starts["key"].to_numpy(), starts["generation"].to_numpy())
-    entered = row["entered_on"].to_numpy().astype("datetime64[D]")
-    first = starts["is_first"].to_numpy()
-    start = starts["start"].to_numpy().astype("datetime64[D]")
-    level = _by_segment(noise, "people.champion_level", _CHAMPION_LEVEL, row["segment"], *keys)
-    end = pd.Series(starts["run"]).map(stops).to_numpy().astype("datetime64[D]")
-    end = np.where(np.isnat(end), FAR, end)
+    end = pd.Series(_run(where, run)).map(stops).to_numpy().astype("datetime64[D]")
     return pd.DataFrame(
         {
-            "position": starts["position"].to_numpy(),
+            "position": where,
             "slot": _CHAMPION,
-            "generation": starts["generation"].to_numpy(),
-            "contact_key": fold(keys[0], _CHAMPION, keys[1]),
+            "generation": run,
+            "contact_key": fold(keys[0], _CHAMPION, run),
             "level": LEVELS[level],
             "roles": np.where(level == 2, "champion;sponsor", "champion"),
-            "start": np.where(
-                first, entered - days(noise.whole(200, 1800, "people.before", *keys)), start
-            ),
-            "known_on": np.where(
-                first, entered, start + days(noise.whole(1, 15, "people.champion_known", *keys))
-            ),
-            "end": end,
+            "start": start,
+            "known_on": np.where(run == 1, entered[where], start + met),
+            "end": np.where(np.isnat(end), FAR, end),
             "leaves_company": noise.chance(_LEFT_COMPANY_SHARE, "people.champion_exit", *keys),
         }
     )
+
+
+def _run(position: I64, number: I64) -> I64:
+    """One code per account row and number of the champion's run."""
+    return position * 4_096 + number
 
 
 def _slot_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
@@ -211,7 +196,7 @@ def _slot_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
     roles = np.where(
         slot == _SPONSOR,
         np.where(sponsor, "economic_buyer;sponsor", "economic_buyer"),
-        np.where(slot == 2, "admin;user", "user"),
+        np.where(slot == _ADMIN, "admin;user", "user"),
     )
     return spells.assign(level=LEVELS[level], roles=roles, leaves_company=True)[
         [
@@ -230,7 +215,7 @@ def _slot_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
 
 
 def _start_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
-    """Seats known from the deal: the sponsor, an administrator, users; fewer at prospects."""
+    """Seats known from the deal: sponsor and administrator at once, users once it is a customer."""
     accounts = panel.accounts
     size = accounts["segment"].map(_START_SLOTS).fillna(2).to_numpy(dtype=np.int64)
     key = accounts["key"].to_numpy()
@@ -238,16 +223,24 @@ def _start_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
     count = np.where(
         accounts["is_customer"],
         size + breadth - 1 + noise.poisson(size * 0.25, "people.slots", key),
-        1,
+        2,
     )
-    row, k = spread(count)
+    row, k = spread(np.maximum(count, 2))
     slot = k + _SPONSOR
     level = np.full(row.size, 2)
     for known, mixture in _LEVEL_MIX.items():
-        chosen = (breadth[row] == known) & (slot != _SPONSOR)
+        # The administrator is met before anyone knows how broad the relationship will be.
+        chosen = np.where(slot == _ADMIN, known == 1, breadth[row] == known) & (slot != _SPONSOR)
         drawn = noise.pick(mixture, "people.slot_level", key[row], slot)
         level = np.where(chosen, drawn, level)
     entered = accounts["entered_on"].to_numpy().astype("datetime64[D]")[row]
+    bought = panel.services.groupby("position")["start"].min().reindex(accounts.index)
+    bought_on = bought.to_numpy().astype("datetime64[D]")[row]
+    wait = days(noise.whole(0, 90, "people.met_at_start", key[row], slot))
+    early = np.isin(slot, (_SPONSOR, _ADMIN))
+    known_on = np.where(
+        slot == _SPONSOR, entered, np.where(early, entered + wait // 3, bought_on + wait)
+    )
     return pd.DataFrame(
         {
             "position": row,
@@ -255,12 +248,7 @@ def _start_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
             "slot": slot,
             "level_no": level,
             "start": entered - days(noise.whole(60, 2400, "people.before", key[row], slot)),
-            "known_on": entered
-            + days(
-                np.where(
-                    slot == _SPONSOR, 0, noise.whole(0, 90, "people.met_at_start", key[row], slot)
-                )
-            ),
+            "known_on": known_on,
         }
     )
 
@@ -269,7 +257,7 @@ def _later_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
     """Seats met in the course of the relationship, at any time while it lasts."""
     accounts = panel.accounts[panel.accounts["is_customer"]]
     # Fifteen years hold more acquaintances than one: the count is for the whole window.
-    count = accounts["segment"].map(_LATER_SLOTS).fillna(2).to_numpy(dtype=np.int64) * 2
+    count = accounts["segment"].map(_LATER_SLOTS).fillna(2).to_numpy(dtype=np.int64)
     row, k = spread(count)
     key = accounts["key"].to_numpy()[row]
     slot = k + 20
@@ -343,7 +331,7 @@ def _arrivals(noise: Noise, panel: Panel, gone: pd.DataFrame, wave: int) -> pd.D
         noise.whole(10, 100, "people.gap", key, wave)
     )
     target = panel.customer_at(start, noise.uniform("people.destination", key, wave))
-    kept = (start <= panel.horizon) & (target >= 0) & (target != gone["position"].to_numpy())
+    kept = panel.serves(target, start) & (target != gone["position"].to_numpy())
     return _next_spell(noise, gone[kept], target[kept], start[kept], 60 + wave)
 
 

@@ -19,7 +19,7 @@ from sample_company.world.people import pick_people
 from sample_company.world.staff import Staff
 
 _TYPES = ["question", "problem", "bug", "feature_request"]
-_RATE = {"SMB": 0.22, "mid-market": 0.42, "enterprise": 1.0}
+_RATE = {"SMB": 0.19, "mid-market": 0.36, "enterprise": 0.85}
 
 
 def add_support(tables: Tables, noise: Noise, panel: Panel) -> Tables:

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
 from sample_company.rng import F64, I64, U64, Rng
 from sample_company.world.config import WorldConfig
@@ -31,7 +32,7 @@ from sample_company.world.panel import (
     build_panel,
     dates,
     happened,
-    plain_ids,
+    plain_texts,
 )
 
 #: Months of raw events before the horizon's month; older usage exists as monthly aggregates.
@@ -93,8 +94,10 @@ class Usage:
         low, high = np.searchsorted(months["month_no"].to_numpy(), [month_no, month_no + 1])
         block = months.iloc[low:high]
         known = self._known_users(month_no, low, block)
-        position = block["position"].to_numpy()
-        taken = np.bincount(known["row"].to_numpy() - low, minlength=len(block))
+        # Licences held by name on the month's first day; a newcomer takes over nobody's before.
+        begin = np.datetime64(month_no, "M").astype("datetime64[D]")
+        named = self.people["known_on"].to_numpy().astype("datetime64[D]")[known["contact"]] < begin
+        taken = np.bincount(known["row"].to_numpy()[named] - low, minlength=len(block))
         home = block["key"].to_numpy()
         # Some customers lend out logins: more people than licences.
         extra = 1.0 + 0.22 * self.noise.chance(0.12, "usage.shared_logins", home)
@@ -108,8 +111,7 @@ class Usage:
         keen = self.noise.normal("usage.keen", users["key"].to_numpy())
         keen = keen + 0.7 * (users["contact"].to_numpy() >= 0)
         pull = self._frequency(block)[users["row"].to_numpy() - low]
-        users["pace"] = np.clip(np.exp(-2.05 + 0.95 * keen) * pull, 0.004, 0.95)
-        assert position.size == len(block)  # noqa: S101 - rows and accounts stay aligned
+        users["pace"] = np.clip(np.exp(-3.50 + 1.15 * keen) * pull, 0.002, 0.95)
         return users
 
     def _known_users(self, month_no: int, low: int, block: pd.DataFrame) -> pd.DataFrame:
@@ -273,50 +275,52 @@ class Usage:
         return pd.concat([events, copies], ignore_index=True)
 
     def rendered(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """Deliveries with ids and texts, in the columns of the event files."""
-        key = rows["key"].to_numpy()
-        event = rows["event_key"].to_numpy()
-        number = rows["feature"].to_numpy()
-        names = np.asarray([f[0] for f in FEATURES] + [None], dtype=object)
+        """Deliveries with ids and texts, in the columns of the event files.
+
+        Texts are made as Arrow columns, each distinct one once: a Python object per row would cost
+        more than everything else together.
+        """
+        key, event = rows["key"].to_numpy(), rows["event_key"].to_numpy()
+        number, position = rows["feature"].to_numpy(), rows["position"].to_numpy()
         nameless = self.noise.chance(0.01, "usage.nameless", event)
         orphan = self.noise.chance(0.003, "usage.orphan", event)
-        workspace = self.panel.at("workspace_id", rows["position"].to_numpy()).astype(object)
-        user = np.where(nameless, None, plain_ids("u_", key))
+        workspace = np.where(orphan, len(self.panel.accounts), position)
+        places = [*self.panel.accounts["workspace_id"].fillna(""), _ORPHAN_WORKSPACE]
+        user, users = pd.factorize(key)
         contact = rows["contact"].to_numpy()
+        # Product teams hand the CRM's contact id over where they know it.
         told = (number < 0) & (contact >= 0) & self.noise.chance(0.7, "usage.linked", key)
-        properties = np.asarray(_CLIENTS, dtype=object)[
-            self.noise.pick([0.78, 0.17, 0.05], "usage.client", event)
+        client = self.noise.pick([0.78, 0.17, 0.05], "usage.client", event)
+        who, linked = pd.factorize(np.where(told, contact, -1))
+        person = self.people["contact_id"].to_numpy(dtype=object)
+        properties = list(_CLIENTS) + [
+            f'{{"client":"web","crm_contact_id":"{person[c]}"}}' if c >= 0 else "" for c in linked
         ]
-        ids = self.people["contact_id"].to_numpy(dtype=object)
-        properties[told] = [
-            f'{{"client":"web","crm_contact_id":"{ids[who]}"}}' for who in contact[told]
-        ]
-        return pd.DataFrame(
+        table = pa.table(
             {
-                "message_id": plain_ids("m_", event, 16),
-                "event": np.where(number < 0, "signed_in", "feature_used"),
-                "event_at": utc(rows["event_at"].to_numpy()),
-                "received_at": utc(rows["received_at"].to_numpy()),
-                "workspace_id": np.where(orphan, _ORPHAN_WORKSPACE, workspace),
-                "user_id": user,
-                "anonymous_id": np.where(nameless, plain_ids("a_", key), None),
-                "feature": names[number],
-                "properties": properties,
+                "message_id": plain_texts("m_", event, 16),
+                "event": _texts((number >= 0).astype(np.int64), ["signed_in", "feature_used"]),
+                "event_at": _instants(rows["event_at"]),
+                "received_at": _instants(rows["received_at"]),
+                "workspace_id": _texts(workspace, places),
+                "user_id": _texts(np.where(nameless, -1, user), plain_texts("u_", users)),
+                "anonymous_id": _texts(np.where(nameless, user, -1), plain_texts("a_", users)),
+                "feature": _texts(number, [f[0] for f in FEATURES]),
+                "properties": _texts(np.where(told, who + len(_CLIENTS), client), properties),
             }
-        ).astype(
-            dict.fromkeys(
-                (
-                    "message_id",
-                    "event",
-                    "workspace_id",
-                    "user_id",
-                    "anonymous_id",
-                    "feature",
-                    "properties",
-                ),
-                "str",
-            )
         )
+        frame: pd.DataFrame = table.to_pandas()
+        return frame
+
+
+def _texts(number: I64, values: Any) -> pa.Array:
+    """Text per row by its number; missing where the number is negative."""
+    texts = pa.array(values, type=pa.large_string())
+    return texts.take(pa.array(number, mask=number < 0))
+
+
+def _instants(column: pd.Series) -> pa.Array:
+    return pa.array(column.to_numpy(dtype="datetime64[us]")).cast(pa.timestamp("us", tz="UTC"))
 
 
 def raw_from(config: WorldConfig) -> date:
@@ -363,13 +367,18 @@ def iter_usage_days(
         until = last if month_no > final else min(last, finished - timedelta(days=2))
         edge = np.datetime64(until + timedelta(days=1), "us")
         ready = held["received_at"].to_numpy() < edge
-        batch = usage.rendered(held[ready].sort_values(["received_at", "event_key"]))
+        batch = usage.rendered(_in_order(held[ready]))
         held = held[~ready]
         received = naive(batch["received_at"]).astype("datetime64[D]")
         while day <= until:
             low, high = np.searchsorted(received, [np.datetime64(day), np.datetime64(day) + 1])
             yield day, batch.iloc[low:high].reset_index(drop=True)
             day += timedelta(days=1)
+
+
+def _in_order(rows: pd.DataFrame) -> pd.DataFrame:
+    order = np.lexsort((rows["event_key"].to_numpy(), rows["received_at"].to_numpy()))
+    return rows.iloc[order]
 
 
 def add_usage(tables: Tables, noise: Noise, panel: Panel, config: WorldConfig) -> Tables:
