@@ -814,7 +814,7 @@ def _action_plan(tables: Tables) -> SObject:
             Field("Closed_On__c", "date", "closed_on"),
             _pick("Status__c", "status"),
             Field("Outcome__c", "string", "outcome"),
-            Field("Cost_Usd__c", "currency", "cost_usd"),
+            Field("Cost_USD__c", "currency", "cost_usd"),
         ),
     )
 
