@@ -65,7 +65,7 @@ def _prefixed(prefix: str, body: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def salesforce_ids(prefix: str, keys: U64) -> Strings:
     """Build 18-character Salesforce ids: key prefix, twelve characters, three of checksum.
 
-    The checksum maps, for each five characters, the bits "is upper case" (first character lowest) to
+    The checksum maps, for each five characters, the bits "is upper case" (first one lowest) to
     `A-Z0-5`, as Salesforce documents for its case-insensitive ids.
     """
     body = _prefixed(prefix, _digits(keys, 15 - len(prefix), _BASE62))
@@ -75,7 +75,7 @@ def salesforce_ids(prefix: str, keys: U64) -> Strings:
 
 
 def stripe_ids(prefix: str, keys: U64, length: int = 24) -> Strings:
-    """Build Stripe ids: a prefix such as `sub_`, then letters and digits (`cus_` has 14)."""
+    """Build Stripe ids: a prefix such as `sub_`, then letters and digits."""
     return _to_str(_prefixed(prefix, _digits(keys, length, _BASE62)))
 
 

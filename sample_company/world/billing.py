@@ -42,8 +42,8 @@ item). It holds from `start` to `end`; `once` and `forever` have no `end`, as in
 runs to the subscription's end, once covers the regular period it was granted in, i.e. ends at the
 first period start after `start`. A discount whose time is over is no longer listed on its owner,
 but every invoice it touched has it (expand `discounts`), and the lines carry `discount_amounts`.
-`start` and `end` are period boundaries. Customer-level ones belong to customers with one
-subscription.
+`start` and `end` are period boundaries. Customer-level ones repeat
+for some months; the customer has one subscription in that time.
 
 **Trial** (status trialing): MRR 0 until `trial_end`; not converted: `ended_at` = `trial_end`, never
 MRR. **Free ramp**: 100 % repeating coupon of 6, 12 or 18 months on a monthly bill under a 36-month

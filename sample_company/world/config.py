@@ -31,7 +31,8 @@ class WorldConfig:
         horizon: Last day that has happened (inclusive, UTC). Default: 2026-06-30 for `small`,
             yesterday otherwise.
         start: First day of the company. Default: 2011-11-01, and for `small` the first of January
-            four years before the horizon's year. To extend a small world past New Year, pass its start.
+            four years before the horizon's year. To extend a small world past New Year, pass
+            its start.
         accounts: For `custom`: customers won in the demo's 15 years.
         events_per_day: Target of raw usage events a day at the end (None: the demo's density).
     """

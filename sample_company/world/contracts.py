@@ -739,8 +739,9 @@ class Simulator:
         level = rng.choice("level", (0.8, 0.1, 0.1), uid, k)
         # Only a percentage on the one item there is: no question which item a discount belongs to.
         level = np.where((level == 2) & (by_amount | (self.addon[i] > 0)), 0, level)
-        # A discount on the customer would reach a second subscription too.
-        level = np.where((level == 1) & (self.a.segment[i] > lat.SMB), 0, level)
+        # A discount on the customer would reach a second subscription too, or one signed on return.
+        alone = (self.a.segment[i] == lat.SMB) & (duration == REPEATING)
+        level = np.where((level == 1) & ~alone, 0, level)
         self.out.add(
             "discounts",
             uid=uid,

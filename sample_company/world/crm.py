@@ -254,7 +254,7 @@ def _accounts(
 
     e = [event(a.index, created, 0, type=0, origin=a.origin, merged=-1)]
     e.append(event(owners["account"], owners["owned_s"], 1, owner=owners.index))
-    e.append(event(main["account"], main["start_s"], 2, type=1))
+    e.append(event(main["account"], main["known_s"], 2, type=1))
     back = main[main["kind"] == con.WIN_BACK]
     e.append(event(back["account"], back["start_s"], 3, origin=ORIGINS.index("boomerang")))
     gone = main[(main["end_s"] < never) & ~main["end_reason"].isin([con.SUPERSEDED, con.LATE])]
@@ -359,7 +359,8 @@ def _deals(book: Book, rng: Rng, created: I64) -> pd.DataFrame:
     a, subs = book.sim.accounts, book.subs
     never = con.NEVER
     first = subs[subs["kind"] == con.NEW].set_index("account").reindex(a.index)
-    start = first["start_s"].fillna(never).to_numpy(dtype=np.int64)
+    # A back-dated contract becomes won when it is entered.
+    start = first["known_s"].fillna(never).to_numpy(dtype=np.int64)
     uid = first["uid"].fillna(-1).to_numpy(dtype=np.int64)
     lost_before = a.wins & (a.origin == ORIGINS.index("lost_deal"))
     usd = a.acv_usd / con.RATE[a.currency]
@@ -542,7 +543,7 @@ def _opportunities(
     return pd.DataFrame(
         {
             "opportunity_id": salesforce_ids(
-                SALESFORCE_PREFIX["opportunity"], rng.u64("id_opportunity", account, kind, key, uid)
+                SALESFORCE_PREFIX["opportunity"], rng.u64("id_opportunity", account, kind, key)
             ),
             "version_at": to_timestamps(at),
             "account_id": names.account_ids[account],
@@ -679,7 +680,7 @@ def build_crm(
     company, domains = company_names(a.index, np.array(CURRENCIES, dtype=object)[a.currency])
     created = _created_s(book.sim, rng)
     spells = _spells(config, rng)
-    first = book.subs.groupby("account")["start_s"].min().reindex(a.index)
+    first = book.subs.groupby("account")["known_s"].min().reindex(a.index)
     first_contract = first.fillna(con.NEVER).to_numpy(dtype=np.int64)
     owners = _ownership(book, spells, rng, created, first_contract)
     constant = _constant_columns(book, rng, company, domains)
