@@ -32,6 +32,7 @@ from sample_company.world.panel import (
     Tables,
     dates,
     happened,
+    only,
     record_ids,
 )
 from sample_company.world.people import pick_people
@@ -139,7 +140,7 @@ def _kinds(noise: Noise, panel: Panel) -> list[Kind]:
             "email",
             "cs",
             "manager",
-            0.30 * attention**0.7,
+            np.asarray(0.30 * attention**0.7, dtype=np.float64),
             np.clip(0.2 + 0.4 * champion + 0.2 * value, 0, 1) * heard,
         ),
         Kind(
@@ -235,7 +236,7 @@ def _around_deals(noise: Noise, panel: Panel, opportunities: pd.DataFrame) -> pd
     versions = opportunities.sort_values("version_at", kind="stable")
     first = versions.drop_duplicates("opportunity_id").set_index("opportunity_id")
     closed = versions[versions["is_closed"]].drop_duplicates("opportunity_id")
-    ended = first.index.map(closed.set_index("opportunity_id")["version_at"])
+    ended = first.index.to_series().map(closed.set_index("opportunity_id")["version_at"])
     position = (
         first["account_id"]
         .map(pd.Series(panel.accounts.index, index=panel.accounts["account_id"]))
@@ -270,7 +271,7 @@ def _around_deals(noise: Noise, panel: Panel, opportunities: pd.DataFrame) -> pd
         opportunity_id=first.index.to_numpy()[row],
         is_two_way=noise.chance(0.6, "activities.deal.answered", occasion),
     )
-    return frame[kept].reset_index(drop=True)
+    return only(frame, kept)
 
 
 def _participants(
@@ -308,21 +309,21 @@ def _participants(
                 }
             )
         )
-    people = pd.concat(parts, ignore_index=True).drop_duplicates(["activity_id", "contact_id"])
+    members = pd.concat(parts, ignore_index=True).drop_duplicates(["activity_id", "contact_id"])
     with_main = set(parts[0]["activity_id"])
-    people = people[people["activity_id"].isin(with_main)].reset_index(drop=True)
+    members = members[members["activity_id"].isin(with_main)].reset_index(drop=True)
     event = _event_at(noise, panel, drawn)
-    people["known_at"] = utc(
-        (event + entry_lag(noise, "activities", key))[people["row"].to_numpy()]
+    members["known_at"] = utc(
+        (event + entry_lag(noise, "activities", key))[members["row"].to_numpy()]
     )
     # The person in charge comes first among those entered at the same instant.
-    people["row"] = people["activity_id"] + np.where(people["is_primary"], "0", "1")
-    people.insert(
+    members["row"] = members["activity_id"] + np.where(members["is_primary"], "0", "1")
+    members.insert(
         0,
         "activity_participant_id",
-        record_ids("0RE", fold(key_of(people["activity_id"]), key_of(people["contact_id"]))),
+        record_ids("0RE", fold(key_of(members["activity_id"]), key_of(members["contact_id"]))),
     )
-    return people
+    return members
 
 
 def _event_at(noise: Noise, panel: Panel, drawn: pd.DataFrame) -> npt.NDArray[np.datetime64]:

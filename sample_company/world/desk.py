@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from sample_company.rng import F64, I64, U64
-from sample_company.world.noise import Bool, Noise, fold, key_of, spread
+from sample_company.world.noise import Bool, Noise, either, fold, key_of, spread
 from sample_company.world.offer import add_offer
 from sample_company.world.office import business_day, days, hours, utc
 from sample_company.world.panel import FAR, Days, Panel, Tables, dates, happened, plain_ids
@@ -395,7 +395,7 @@ def _plans(noise: Noise, panel: Panel, staff: Staff) -> pd.DataFrame:
         due = day + days(length * (0.7 + 0.6 * noise.uniform("desk.plan_length", key)))
         position = months["position"].to_numpy()[row]
         owner = staff.owner(position, day)
-        owner = np.where(noise.chance(0.12, "desk.plan_unowned", key), None, owner)
+        owner = either(noise.chance(0.12, "desk.plan_unowned", key), None, owner)
         parts.append(
             pd.DataFrame(
                 {

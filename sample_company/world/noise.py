@@ -89,7 +89,7 @@ class Noise:
 
 
 def poisson_inverse(u: F64, rate: F64) -> I64:
-    """Smallest k with P(X <= k) > u for X ~ Poisson(rate); the rounded normal above a rate of 60."""
+    """Smallest k with P(X <= k) > u, X ~ Poisson(rate); above 60 the rounded normal."""
     counts = np.zeros(u.shape, dtype=np.int64)
     large = rate > _NORMAL_ABOVE
     if large.any():
@@ -108,6 +108,11 @@ def poisson_inverse(u: F64, rate: F64) -> I64:
         counts[open_rows] = k
         term = term * lam / k
     return counts
+
+
+def either(condition: Any, yes: Any, no: Any) -> Any:
+    """One of two values per row; unlike `np.where` also for None beside texts, which types allow."""
+    return np.where(np.asarray(condition, dtype=np.bool_), yes, no)
 
 
 def spread(counts: Any) -> tuple[I64, I64]:

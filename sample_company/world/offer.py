@@ -126,12 +126,8 @@ def add_offer(tables: Tables, noise: Noise, panel: Panel) -> Tables:
 
 def _start(panel: Panel) -> np.datetime64:
     """First month in which the CRM knew an account: the company's start, whatever the horizon."""
-    first = (
-        panel.accounts["entered_on"].min()
-        if len(panel.accounts)
-        else pd.Timestamp(str(panel.horizon))
-    )
-    return np.datetime64(first.to_numpy(), "M")
+    entered = panel.accounts["entered_on"].to_numpy().astype("datetime64[M]")
+    return np.datetime64(str(entered.min() if entered.size else panel.horizon)[:7], "M")
 
 
 def released_on(panel: Panel) -> pd.Series:

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from sample_company.world.noise import U64, Noise
+from sample_company.rng import U64
+from sample_company.world.noise import Noise
 
 Days = npt.NDArray[np.datetime64]
 
@@ -107,21 +108,21 @@ def naive(values: pd.Series) -> npt.NDArray[np.datetime64]:
     return np.asarray(values.dt.tz_convert("UTC").dt.tz_localize(None), dtype="datetime64[us]")
 
 
-def hours(amount: Any) -> npt.NDArray[np.timedelta64]:
+def hours(amount: Any) -> Any:
     """Durations in whole microseconds from a number of hours."""
     return np.asarray(np.asarray(amount, dtype=np.float64) * 3_600_000_000).astype(
         "timedelta64[us]"
     )
 
 
-def days(amount: Any) -> npt.NDArray[np.timedelta64]:
+def days(amount: Any) -> Any:
     """Durations in whole days."""
     return np.asarray(np.floor(np.asarray(amount, dtype=np.float64)), dtype=np.int64).astype(
         "timedelta64[D]"
     )
 
 
-def entry_lag(noise: Noise, purpose: str, key: U64) -> npt.NDArray[np.timedelta64]:
+def entry_lag(noise: Noise, purpose: str, key: U64) -> Any:
     """Delay before people write something down: mostly hours, sometimes days, rarely two weeks."""
     kind = noise.pick([0.72, 0.23, 0.05], purpose + ".lag_kind", key)
     length = noise.uniform(purpose + ".lag", key)

@@ -214,6 +214,12 @@ def _hexadecimal(keys: U64, length: int) -> npt.NDArray[np.uint8]:
     return digits
 
 
+def only(frame: pd.DataFrame, chosen: Any) -> pd.DataFrame:
+    """The chosen rows, numbered anew."""
+    kept: pd.DataFrame = frame[chosen].reset_index(drop=True)
+    return kept
+
+
 def happened(
     frame: pd.DataFrame, clock: str, horizon: np.datetime64, then: str | None = None
 ) -> pd.DataFrame:

@@ -16,7 +16,7 @@ import pandas as pd
 
 from sample_company.rng import I64, U64
 from sample_company.world import person_names as names
-from sample_company.world.noise import Noise, fold, key_of, spread
+from sample_company.world.noise import Noise, either, fold, key_of, spread
 from sample_company.world.office import days, hours, naive, utc
 from sample_company.world.panel import (
     FAR,
@@ -25,6 +25,7 @@ from sample_company.world.panel import (
     Tables,
     dates,
     happened,
+    only,
     plain_ids,
     record_ids,
 )
@@ -266,7 +267,7 @@ def _later_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
     position = accounts.index.to_numpy()[row]
     kept = (known <= panel.horizon) & panel.serves(position, known)
     level = noise.pick([0.46, 0.34, 0.20], "people.later_level", key, slot)
-    return pd.DataFrame(
+    slots = pd.DataFrame(
         {
             "position": position,
             "key": key,
@@ -275,7 +276,8 @@ def _later_slots(noise: Noise, panel: Panel) -> pd.DataFrame:
             "start": known - days(noise.whole(10, 1500, "people.later_before", key, slot)),
             "known_on": known,
         }
-    )[kept].reset_index(drop=True)
+    )
+    return only(slots, kept)
 
 
 def _by_segment(
@@ -490,7 +492,7 @@ def _with_duplicates(
     noise: Noise, panel: Panel, spells: pd.DataFrame, share: float
 ) -> pd.DataFrame:
     """People entered a second time at the same account, some of them merged later."""
-    spells = spells.assign(merged_on=np.datetime64(FAR, "s"))
+    spells = spells.assign(merged_on=FAR.astype("datetime64[s]"))
     twice = spells[~spells["is_same_record"]]
     key = twice["contact_key"].to_numpy()
     twice = twice[noise.chance(share, "people.duplicate", key)]
@@ -526,11 +528,8 @@ def _with_duplicates(
         is_continuation=False,
     )
     real = (known < twice["end"].to_numpy()) & (known <= panel.horizon)
-    return (
-        pd.concat([spells, copies[real]], ignore_index=True)
-        .sort_values(["known_on", "contact_id"], kind="stable")
-        .reset_index(drop=True)
-    )
+    both = pd.concat([spells, only(copies, real)], ignore_index=True)
+    return both.sort_values(["known_on", "contact_id"], kind="stable", ignore_index=True)
 
 
 def _contact_versions(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
@@ -566,10 +565,10 @@ def _contact_versions(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.Da
             "departure_terms": "",
             "left_on": "",
             "former_contact_id": spells["former_contact_id"],
-            "is_email_opted_out": np.where(begins, False, None),
-            "is_deleted": np.where(begins, False, None),
-            "is_erased": np.where(begins, False, None),
-            "merged_into_contact_id": np.where(begins, "", None),
+            "is_email_opted_out": either(begins, False, None),
+            "is_deleted": either(begins, False, None),
+            "is_erased": either(begins, False, None),
+            "merged_into_contact_id": either(begins, "", None),
         }
     )
     # A record that moved keeps its names as first typed.
@@ -678,13 +677,10 @@ def _opt_outs(noise: Noise, spells: pd.DataFrame) -> pd.DataFrame:
         24 * noise.exponential(700.0, "people.opt_out_on", key) + 15
     )
     chosen = noise.chance(0.10, "people.opt_out", key) & ~spells["is_same_record"].to_numpy()
-    return pd.DataFrame(
-        {
-            "contact_id": spells["contact_id"],
-            "version_at": at,
-            "is_email_opted_out": True,
-        }
-    )[chosen]
+    refused = pd.DataFrame(
+        {"contact_id": spells["contact_id"], "version_at": at, "is_email_opted_out": True}
+    )
+    return only(refused, chosen)
 
 
 def _merged(spells: pd.DataFrame) -> pd.DataFrame:
@@ -831,7 +827,7 @@ def pick_people(
 def _opportunity_contacts(
     noise: Noise, panel: Panel, spells: pd.DataFrame, opportunities: pd.DataFrame
 ) -> pd.DataFrame:
-    """Who takes part in each deal: the executive, the champion or a manager, now and then a user."""
+    """Who takes part in each deal: the executive, a manager, now and then a user."""
     first = opportunities.sort_values("version_at", kind="stable").drop_duplicates("opportunity_id")
     accounts = pd.Series(panel.accounts.index, index=panel.accounts["account_id"])
     position = first["account_id"].map(accounts).to_numpy(dtype=np.int64)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from sample_company.rng import I64, U64
-from sample_company.world.noise import Noise, key_of
+from sample_company.world.noise import Noise, either, key_of
 from sample_company.world.office import naive
 from sample_company.world.panel import FAR, Days, Panel, Tables
 
@@ -61,7 +61,7 @@ class Staff:
         ).sort_values("day", kind="stable")
         found = pd.merge_asof(asked, self.owners, on="day", by="position").sort_values("row")
         owner = found["employee_id"].to_numpy(dtype=object)
-        return np.where(pd.isna(owner), None, owner)
+        return np.asarray(either(pd.isna(owner), None, owner), dtype=object)
 
     def member(
         self, noise: Noise, function: str, position: I64, day: Days, key: U64

@@ -123,7 +123,7 @@ def add_support(tables: Tables, noise: Noise, panel: Panel) -> Tables:
 
 
 def case_rate(panel: Panel) -> F64:
-    """Cases a month: more seats, a young account and an unmet need make more; silence makes none."""
+    """Cases a month: seats, youth and an unmet need make more; silence makes none."""
     months = panel.months
     base = pd.Series(months["segment"].to_numpy()).map(_RATE).to_numpy(dtype=float)
     seats = np.clip(months["seats"].to_numpy(dtype=float) / 50.0, 0.2, 4.0) ** 0.35
@@ -151,7 +151,7 @@ def _ratings(
     slow = np.log1p(answer_time / np.timedelta64(1, "h")) * 0.12
     slow = slow + np.log1p(solve_time / np.timedelta64(1, "h")) * 0.08
     score = 4.6 + mood[row] - slow - 0.2 * handoffs + 0.7 * noise.normal("support.score", case)
-    return np.clip(np.round(score), 1, 5).astype(np.int64)
+    return np.asarray(np.clip(np.round(score), 1, 5), dtype=np.int64)
 
 
 def _callers(

@@ -32,6 +32,7 @@ from sample_company.world.panel import (
     build_panel,
     dates,
     happened,
+    only,
     plain_texts,
 )
 
@@ -132,7 +133,7 @@ class Usage:
         person = self.people["contact_key"].to_numpy(dtype=np.uint64)[here]
         key = fold(person, self.people["slot"].to_numpy()[here], 8)
         adopts = self.noise.uniform("usage.adopts", key) < 0.35 + 0.65 * self._breadth(block)[at]
-        return pd.DataFrame({"row": at + low, "key": key, "contact": here})[adopts]
+        return only(pd.DataFrame({"row": at + low, "key": key, "contact": here}), adopts)
 
     @staticmethod
     def _breadth(block: pd.DataFrame) -> F64:
@@ -199,7 +200,8 @@ class Usage:
                 "event_at": event_at,
                 "session_start": k == 0,
             }
-        )[kept].reset_index(drop=True)
+        )
+        frame = only(frame, kept)
         frame["feature"] = self._features(frame)
         return frame
 
@@ -220,7 +222,10 @@ class Usage:
         local = start + minutes / 60.0 - offsets[np.asarray(zone.codes)[position], day_no]
         midnight = calendar.astype("datetime64[us]")[day_no]
         # Millisecond clocks, as browsers have.
-        return midnight + (np.floor(local * 3_600_000) * 1_000).astype("timedelta64[us]")
+        instants: npt.NDArray[np.datetime64] = midnight + (
+            np.floor(local * 3_600_000) * 1_000
+        ).astype("timedelta64[us]")
+        return instants
 
     def _still_there(self, contact: I64, event_at: npt.NDArray[np.datetime64]) -> Any:
         day = event_at.astype("datetime64[D]")
