@@ -143,6 +143,13 @@ class Prepared:
             self.spec,
         )
 
+    def without(self, columns: Sequence[str]) -> Prepared:
+        """The same rows without some features; names that are none are ignored."""
+        kept = [j for j, c in enumerate(self.spec.columns) if c not in columns]
+        groups = {self.spec.columns[j]: self.spec.groups[self.spec.columns[j]] for j in kept}
+        spec = FeatureSpec(groups, self.spec.deny)
+        return Prepared(self.rows, self.x[:, kept], self.y, self.matured_on, spec)
+
     def matured_by(self, cutoff: dt.date) -> Bools:
         """Rows whose label was final, whatever it was to be, on ``cutoff``."""
         known = (self.matured_on <= pd.Timestamp(cutoff)).to_numpy(dtype=np.bool_)

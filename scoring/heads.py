@@ -24,11 +24,13 @@ class Head:
         name: as in `churn_score_history.head`.
         question: what its probability means.
         max_lead_months: rows further from their renewal teach nothing about it; None: all teach.
+        excludes: features it may not use, though the frame holds them.
     """
 
     name: str
     question: str
     max_lead_months: float | None = None
+    excludes: tuple[str, ...] = ()
 
     def teaches(self, prepared: Prepared) -> Bools:
         """Rows this head may learn from, whatever their label's maturity.
@@ -53,6 +55,9 @@ SIGN_TODAY = Head(
     # Two months before its renewal an account shows what it shows when it decides; the score
     # applies that reading to every account, as if each were due today.
     max_lead_months=2.0,
+    # It stands beside what people say, and the gap between the two is published: a second opinion
+    # that had read the first would be none.
+    excludes=("f_voice__human_sign_today", "f_voice__days_since_assessed"),
 )
 HEADS = {head.name: head for head in (NEXT_RENEWAL, SIGN_TODAY)}
 

@@ -29,10 +29,19 @@ from scoring.config import TrainConfig
 from scoring.errors import ScoringError
 from scoring.frame import FeatureSpec, Prepared, check_leakage, data_hash, prepare
 from scoring.heads import Head, head_named
-from scoring.members import Member, mean_logit
+from scoring.members import Member
 from scoring.ridge import fit_ridge
 from scoring.splits import Fold, rolling_origin
 from scoring.trees import fit_trees
+
+RIDGE_PART, TREES_PART, TINY_TREES_PART = "ridge", "trees", "tiny_trees"
+PARTS: Mapping[str, tuple[str, ...]] = {
+    cold_start.SEGMENT_RATE: (),
+    cold_start.RIDGE: (RIDGE_PART,),
+    cold_start.TREES: (TREES_PART,),
+    cold_start.BLEND: (RIDGE_PART, TINY_TREES_PART),
+}
+"""What a recipe takes the mean of."""
 
 LEAD_BUCKETS = ((0, 60), (60, 120), (120, 240), (240, 10_000))
 """Days to the renewal by which out-of-time quality is reported."""
@@ -120,6 +129,7 @@ def train(
     config = config or TrainConfig()
     head = head if isinstance(head, Head) else head_named(head)
     prepared = frame if isinstance(frame, Prepared) else prepare(frame, spec, config.grace_days)
+    prepared = prepared.without(head.excludes)
     # Rows observed after the cutoff must not even shape a median or a hash.
     prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
     eligible = head.teaches(prepared)
@@ -192,10 +202,15 @@ def walk(
     )
     raw: dict[str, list[Floats]] = {r: [] for r in recipes}
     for fold in folds:
-        x, y = prepared.x[fold.train], prepared.y[fold.train]
+        x, y, test = prepared.x[fold.train], prepared.y[fold.train], prepared.x[fold.test]
+        # The blend's ridge is the ridge: each algorithm is fitted once a fold.
+        logits = {
+            part: fit_part(part, x, y, prepared.spec, config).raw_logit(test)
+            for part in sorted({part for recipe in recipes for part in PARTS[recipe]})
+        }
         for recipe in recipes:
-            members = fit_recipe(recipe, x, y, prepared.spec, config)
-            raw[recipe].append(mean_logit(members, prepared.x[fold.test]))
+            mean = np.mean([logits[part] for part in PARTS[recipe]], axis=0)
+            raw[recipe].append(np.asarray(mean, dtype=np.float64))
     if not folds:
         return OutOfTime(np.zeros(0, dtype=np.int64), [], {})
     return OutOfTime(
@@ -222,19 +237,15 @@ def fit_recipe(
     recipe: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig
 ) -> tuple[Member, ...]:
     """The members of one recipe, fitted; none for the segment's rate."""
-    columns = spec.columns
-    if recipe == SEGMENT_RATE:
-        return ()
-    if recipe == cold_start.RIDGE:
-        return (fit_ridge(x, y, columns, config.ridge_c),)
-    if recipe == cold_start.TREES:
-        return (fit_trees(x, y, columns, config.trees, seed=config.seed, threads=config.threads),)
-    if recipe == cold_start.BLEND:
-        return (
-            fit_ridge(x, y, columns, config.ridge_c),
-            fit_trees(x, y, columns, config.tiny_trees, seed=config.seed, threads=config.threads),
-        )
-    raise ScoringError(f"no recipe {recipe!r}")
+    return tuple(fit_part(part, x, y, spec, config) for part in PARTS[recipe])
+
+
+def fit_part(part: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig) -> Member:
+    """One algorithm of a recipe, fitted."""
+    if part == RIDGE_PART:
+        return fit_ridge(x, y, spec.columns, config.ridge_c)
+    params = config.tiny_trees if part == TINY_TREES_PART else config.trees
+    return fit_trees(x, y, spec.columns, params, seed=config.seed, threads=config.threads)
 
 
 def version_of(record: Mapping[str, object]) -> str:
@@ -426,7 +437,7 @@ def compare(
     head = head if isinstance(head, Head) else head_named(head)
     judged: list[pd.DataFrame] = []
     for config, spec in ((champion, champion_spec), (challenger, challenger_spec)):
-        prepared = prepare(frame, spec, config.grace_days)
+        prepared = prepare(frame, spec, config.grace_days).without(head.excludes)
         eligible = head.teaches(prepared)
         training = prepared.take(prepared.matured_by(as_of) & eligible)
         possible = _possible(training, cold_start.recipes(training.losses(), config.cold_start))

@@ -244,6 +244,13 @@ def test_sign_today_learns_the_last_two_months(frame: pd.DataFrame) -> None:
     assert set(rows["head"]) == {"sign_today"}
 
 
+def test_the_second_opinion_has_not_read_the_first(frame: pd.DataFrame) -> None:
+    asked = frame.assign(f_voice__human_sign_today=0.5)
+    columns = scoring.train(asked, "sign_today", AS_OF, QUICK).spec.columns
+    assert "f_voice__human_sign_today" not in columns
+    assert set(columns) == {c for c in frame.columns if c.startswith("f_")}
+
+
 def test_unknown_head_is_named() -> None:
     with pytest.raises(scoring.ScoringError, match="no head 'tomorrow'"):
         scoring.train(world(accounts=5), "tomorrow", AS_OF)
