@@ -9,6 +9,12 @@ with landed as (
     from {{ ref('stg_desk__fx_rates') }}
 ),
 
+dollars as (
+    select count(*) as listed
+    from landed
+    where currency = 'USD'
+),
+
 rates as (
     select
         currency,
@@ -22,7 +28,7 @@ rates as (
         'USD' as currency,
         cast('1970-01-01' as date) as valid_from,
         cast(1 as double) as usd_per_unit
-    from (select count(*) as listed from landed where currency = 'USD') as dollars
+    from dollars
     where dollars.listed = 0
 ),
 

@@ -1,6 +1,6 @@
 -- The vendor keeps no history of an item. From the first landed version on, versions are the
--- history; before it, invoice lines are: every change inside a period is prorated, so the newest line
--- that is no credit says price and quantity from the start of its period.
+-- history; before it, invoice lines are: every change inside a period is prorated, so the newest
+-- line that is no credit says price and quantity from the start of its period.
 with versions as (
     select
         *,

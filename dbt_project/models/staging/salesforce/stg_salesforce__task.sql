@@ -4,7 +4,7 @@ with versions as (
 
 select
     id as task_id,
-    is_deleted and _was_known as is_deleted,
+    coalesce(is_deleted, false) and _was_known as is_deleted,
     created_date as created_at,
     system_modstamp as modified_at,
     account_id,
