@@ -90,7 +90,7 @@ class Rng:
         """Poisson by inversion; past a mean of 50 the rounded normal stands in for it."""
         if mean > 50:
             drawn = np.rint(mean + np.sqrt(mean) * self.normal(purpose, *keys))
-            return np.maximum(drawn, 0).astype(np.int64)
+            return np.asarray(np.maximum(drawn, 0), dtype=np.int64)
         counts = np.arange(0, 200)
         log_mass = counts * np.log(max(mean, 1e-12)) - mean
         log_mass -= np.concatenate([[0.0], np.cumsum(np.log(counts[1:]))])

@@ -98,11 +98,14 @@ class Holders:
 
     def at_months(self, account: I64, month: I64) -> I64:
         """Account that holds what `account` signed, at the end of each month."""
-        holder = account.copy()
+        out = account.copy()
+        # Few accounts ever merge, so the walk through the mergers touches only their rows.
+        rows = np.flatnonzero(np.isin(account, self.merges["loser"].to_numpy()))
+        holder, when = account[rows].copy(), month[rows]
         for loser, survivor, at in self.merges[["loser", "survivor", "at_s"]].to_numpy():
-            moved = (holder == loser) & (month >= month_of_second(at))
-            holder[moved] = survivor
-        return holder
+            holder[(holder == loser) & (when >= month_of_second(at))] = survivor
+        out[rows] = holder
+        return out
 
     def finally_(self, account: I64) -> I64:
         """Account that holds it after every merger known."""

@@ -172,3 +172,24 @@ def test_sticky_feature_lowers_the_risk_and_its_decoy_only_seems_to() -> None:
     risk = renewals["p_lost"]
     assert risk[sticky].mean() / risk[~sticky].mean() < 0.85
     assert 0.80 < risk[decoy].mean() / risk[~decoy].mean() < 1.1
+
+
+def test_real_trigger_trebles_expansions_and_the_decoy_does_not() -> None:
+    tables = demo_world().tables
+    latent = tables["latent"].query("is_active and not is_notice_given")
+    deals = tables["opportunities"].query("opportunity_type == 'expansion'")
+    month = deals["created_at"].dt.year * 12 + deals["created_at"].dt.month - 1 - 1970 * 12
+    grown = pd.MultiIndex.from_arrays([deals["account_id"], month])
+    here = pd.MultiIndex.from_arrays([latent["account_id"], latent["month_no"]])
+    expands = here.isin(grown)
+
+    def lift(kind: str) -> float:
+        seen = tables["trigger_exposures"].query("trigger_type == @kind")
+        on = seen["occurred_on"].dt.year * 12 + seen["occurred_on"].dt.month - 1 - 1970 * 12
+        after = np.zeros(len(latent), dtype=bool)
+        for months in range(4):
+            after |= here.isin(pd.MultiIndex.from_arrays([seen["account_id"], on + months]))
+        return float(expands[after].mean() / expands[~after].mean())
+
+    assert 1.9 < lift("new_executive") < 3.6
+    assert 0.7 < lift("office_move") < 1.35
