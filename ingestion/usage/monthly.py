@@ -1,5 +1,4 @@
-"""Monthly usage of workspaces, from before raw events are kept: one CSV or Parquet file, or a
-folder.
+"""Monthly usage of workspaces, from before raw events are kept: files of CSV or Parquet.
 
 Belongs here: which files are read. Must not be here: reading rows (see `tabular`), or any sum of
 events.

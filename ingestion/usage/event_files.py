@@ -1,0 +1,723 @@
+"""Event files into the lake: columnar from end to end, by DuckDB and Arrow.
+
+A file is known by path, size and checksum; what is listed in the lake has landed. The client's
+clock decides nothing but the event's own day, and is corrected by its offset on sending. Files are
+taken in batches of bounded size; each batch is one load: one file an event day, sorted by
+workspace, user and instant, unique by message id, and `load_days` says which days it touched.
+
+Belongs here: files, batches, rules of an event, writing. Must not be here: names of senders' fields
+(see `event_columns`) or anything that needs all events at once.
+
+Deliberately not loaded: IP addresses, user agents and page titles as columns of their own. They
+stay in `properties` only where the sender puts them there.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ingestion import landing, privacy, rejects, schemas, windows
+from ingestion.lake import Lake, finish_load, new_load_id, write_parquet
+from ingestion.rejects import Reject
+from ingestion.reports import LoadReport
+from ingestion.schemas.model import LOAD_ID
+from ingestion.settings import Settings, UsageSettings
+from ingestion.usage import event_columns, monthly
+from ingestion.windows import BACKFILL, INCREMENT, RESET, Window
+
+SOURCE = "usage"
+EVENTS = "events"
+FILES = "_files"
+MEMORY = "3GB"
+# Bytes of a batch once unpacked; the weights are how much a file of its kind unpacks to.
+BATCH_BYTES = 2_500_000_000
+_WEIGHTS = {".parquet": 6, ".gz": 9, ".zst": 9}
+_KINDS = {
+    ".parquet": "parquet",
+    ".jsonl": "json",
+    ".ndjson": "json",
+    ".json": "json",
+    ".csv": "csv",
+}
+_SORTED = "event_on, workspace_id, user_id, event_at, message_id"
+_EARLIEST = "2000-01-01"
+_REJECT_SHOWN = 100_000
+
+_FILE_SCHEMA = pa.schema(
+    [
+        ("path", pa.string()),
+        ("size", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("sha256", pa.string()),
+        ("load_id", pa.string()),
+    ]
+)
+_RULES: dict[str, tuple[str, str, str]] = {
+    "not_json": (
+        "properties",
+        "The line is no JSON object.",
+        "Have the sender write one JSON object a line; deliver the file again under a new name.",
+    ),
+    "message_id": (
+        "message_id",
+        "The event has no message id.",
+        "Have the sender give every event an id, or name its field in TENURE_EVENTS_COLUMNS.",
+    ),
+    "event": (
+        "event",
+        "The event has no name.",
+        "Have the sender name every event, or name its field in TENURE_EVENTS_COLUMNS.",
+    ),
+    "event_at": (
+        "event_at",
+        "The event's instant is missing or cannot be read.",
+        "Write instants as 2026-01-31T09:30:00Z or as seconds since 1970.",
+    ),
+    "clock": (
+        "event_at",
+        f"The event's instant lies before {_EARLIEST}.",
+        "Correct the sender's clock and deliver the events again.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class EventFile:
+    """A delivered file.
+
+    Attributes:
+        path: where it lies.
+        name: path below the configured place.
+        size: bytes.
+        mtime_ns: when it was last written.
+        sha256: checksum promised by a manifest or computed; empty until known.
+    """
+
+    path: Path
+    name: str
+    size: int
+    mtime_ns: int
+    sha256: str = ""
+
+    @property
+    def kind(self) -> str:
+        """parquet, json or csv."""
+        suffixes = [s for s in self.path.suffixes if s not in (".gz", ".zst")]
+        return _KINDS[suffixes[-1]]
+
+    @property
+    def weight(self) -> int:
+        """Bytes once unpacked, roughly."""
+        return self.size * _WEIGHTS.get(self.path.suffix, 1)
+
+
+def run(
+    settings: Settings,
+    lake: Lake,
+    *,
+    run_id: str,
+    as_of: date,
+    progress: Callable[[str], None],
+) -> LoadReport:
+    """Loads files that have not landed yet, and the monthly usage where configured.
+
+    Args:
+        settings: with usage configured.
+        lake: where to land.
+        run_id: the run's id, kept with rejects and windows.
+        as_of: the night's date; all files land, staging selects by `received_at`.
+        progress: told a line a batch.
+
+    Raises:
+        ValueError: if usage is not configured.
+    """
+    usage = _configured(settings)
+    began = time.monotonic()
+    report = LoadReport(SOURCE)
+    landing.begin(lake, SOURCE)
+    if usage.events_path is not None:
+        with landing.holding(lake, SOURCE):
+            files = _fresh(find(usage, report), _landed(lake), report)
+            _load(lake, usage, files, INCREMENT, run_id, report, progress)
+    extra = monthly.run(settings, lake, run_id=run_id, as_of=as_of, progress=progress)
+    report.load_ids += extra.load_ids
+    report.tables |= extra.tables
+    report.notes += extra.notes
+    report.partial |= extra.partial
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def backfill(
+    settings: Settings,
+    lake: Lake,
+    *,
+    first: date,
+    last: date,
+    run_id: str,
+    progress: Callable[[str], None],
+) -> LoadReport:
+    """Reads files again that were last written from `first` to `last` (UTC) or name such a day."""
+    usage = _configured(settings)
+    began = time.monotonic()
+    report = LoadReport(SOURCE)
+    landing.begin(lake, SOURCE)
+    with landing.holding(lake, SOURCE):
+        files = [f for f in find(usage, report) if first <= _day_of(f) <= last]
+        _load(lake, usage, files, BACKFILL, run_id, report, progress)
+    report.seconds = time.monotonic() - began
+    return report
+
+
+def reset(lake: Lake, *, run_id: str) -> LoadReport:
+    """Forgets which files have landed: the next run reads them all."""
+    report = LoadReport(SOURCE)
+    landing.begin(lake, SOURCE)
+    with landing.holding(lake, SOURCE):
+        load_id = new_load_id(lake, SOURCE)
+        _write_windows(lake, load_id, [Window(EVENTS, RESET)], run_id)
+        finish_load(lake, SOURCE, load_id)
+        report.load_ids.append(load_id)
+    return report
+
+
+def check(settings: Settings) -> str:
+    """Looks for files; returns what a person should read."""
+    usage = _configured(settings)
+    if usage.events_path is None:
+        return f"Monthly usage is at {usage.monthly_path}; no event files are configured."
+    event_columns.configured(usage.events_columns)
+    report = LoadReport(SOURCE)
+    return " ".join([f"{len(find(usage, report)):,} event files are there.", *report.notes])
+
+
+def find(usage: UsageSettings, report: LoadReport) -> list[EventFile]:
+    """Files that are there: those of the manifest if there is one, else all of a known kind."""
+    place = usage.events_path
+    if place is None:
+        return []
+    if usage.events_manifest is not None:
+        return _of_manifest(usage.events_manifest, place, report)
+    paths = [place] if place.is_file() else sorted(p for p in place.rglob("*") if p.is_file())
+    root = place.parent if place.is_file() else place
+    return [
+        _stat(p, p.relative_to(root).as_posix())
+        for p in paths
+        if _is_known_kind(p) and not p.name.startswith((".", "_", "manifest."))
+    ]
+
+
+def _load(
+    lake: Lake,
+    usage: UsageSettings,
+    files: Sequence[EventFile],
+    kind: str,
+    run_id: str,
+    report: LoadReport,
+    progress: Callable[[str], None],
+) -> None:
+    candidates = event_columns.configured(usage.events_columns)
+    batches = list(_batches(files))
+    for number, batch in enumerate(batches, start=1):
+        whole = _verified(batch, report)
+        if whole:
+            _load_batch(lake, candidates, whole, kind, run_id, report)
+        progress(f"usage: batch {number} of {len(batches)}, {report.rows:,} events so far")
+
+
+def _load_batch(
+    lake: Lake,
+    candidates: Mapping[str, tuple[str, ...]],
+    files: Sequence[EventFile],
+    kind: str,
+    run_id: str,
+    report: LoadReport,
+) -> None:
+    """One load: staged in DuckDB, written day by day, finished last of all."""
+    load_id = new_load_id(lake, SOURCE)
+    with _engine(lake) as con:
+        readable = _stage(con, candidates, files, report)
+        count = _write_days(con, lake, load_id, report)
+        bad = _rejects(con)
+        days = con.execute(
+            f"""
+            select '{load_id}' as load_id, event_on, received_at::date as received_on,
+                count(*) as row_count, '{load_id}' as _dlt_load_id
+            from events group by all order by event_on, received_on
+            """
+        ).to_arrow_table()
+    declared = schemas.table(SOURCE, "load_days")
+    write_parquet(days.cast(declared.arrow_schema), _file(lake, "load_days", load_id))
+    landed = [
+        {
+            "path": f.name,
+            "size": f.size,
+            "mtime_ns": f.mtime_ns,
+            "sha256": f.sha256,
+            "load_id": load_id,
+        }
+        for f in readable
+    ]
+    write_parquet(pa.Table.from_pylist(landed, schema=_FILE_SCHEMA), _file(lake, FILES, load_id))
+    if bad:
+        table = rejects.to_arrow(bad, run_id, datetime.now(UTC))
+        _write_marked(lake, rejects.NAME, load_id, table)
+        report.table(EVENTS).rejects += len(bad)
+    window = Window(
+        EVENTS, kind, readable[-1].name if readable else "", "", is_last=True, rows=count
+    )
+    _write_windows(lake, load_id, [window], run_id)
+    finish_load(lake, SOURCE, load_id)
+    report.load_ids.append(load_id)
+    told = report.table(EVENTS)
+    told.rows += count
+    told.windows += 1
+    report.table("load_days").rows += days.num_rows
+
+
+# Staging
+
+_STAGED = ("message_id", "event", "event_at", "received_at", "workspace_id", "user_id",
+           "anonymous_id", "feature", "properties", "source_file")  # fmt: skip
+
+
+def _stage(
+    con: duckdb.DuckDBPyConnection,
+    candidates: Mapping[str, tuple[str, ...]],
+    files: Sequence[EventFile],
+    report: LoadReport,
+) -> list[EventFile]:
+    """Fills `events` (sound, unique) and `broken` (with the rule broken); returns what was read."""
+    con.register(
+        "delivered",
+        pa.table(
+            {
+                "filename": [str(f.path) for f in files],
+                "source_file": [f.name for f in files],
+                "written_at": pa.array(
+                    [f.mtime_ns // 1000 for f in files], pa.timestamp("us", "UTC")
+                ),
+            }
+        ),
+    )
+    readable: list[EventFile] = []
+    parts: list[str] = []
+    for kind in ("parquet", "json", "csv"):
+        some = [f for f in files if f.kind == kind]
+        if not some:
+            continue
+        sound, relation = _relation(con, kind, some, candidates, report)
+        if sound:
+            readable += sound
+            parts.append(_mapped(con, relation, candidates))
+    if not parts:
+        parts = [
+            "select "
+            + ", ".join(f"null::varchar as {c}" for c in _STAGED if not c.endswith("_at"))
+            + ", null::timestamptz as event_at, null::timestamptz as received_at, "
+            "null::varchar as broken where false"
+        ]
+    con.execute("create temp table staged as " + " union all by name ".join(parts))
+    con.execute(
+        """
+        create temp table repeated as
+        select message_id from staged where broken is null group by 1 having count(*) > 1
+        """
+    )
+    names = ", ".join(_STAGED)
+    con.execute(
+        f"""
+        create temp view events as
+        select {names}, event_at::date as event_on from staged
+        where broken is null and message_id not in (select message_id from repeated)
+        union all
+        select {names}, event_at::date as event_on from (
+            select *, row_number() over (
+                partition by message_id order by received_at, source_file, event_at
+            ) as delivery
+            from staged
+            where broken is null and message_id in (select message_id from repeated)
+        )
+        where delivery = 1
+        """
+    )
+    return readable
+
+
+def _relation(
+    con: duckdb.DuckDBPyConnection,
+    kind: str,
+    files: Sequence[EventFile],
+    candidates: Mapping[str, tuple[str, ...]],
+    report: LoadReport,
+) -> tuple[list[EventFile], str]:
+    """A relation over the files of one kind; files that cannot be read at all are left out."""
+
+    def over(some: Sequence[EventFile], *, strict: bool = True) -> str:
+        listed = "[" + ", ".join("'" + str(f.path).replace("'", "''") + "'" for f in some) + "]"
+        if kind == "parquet":
+            return f"read_parquet({listed}, union_by_name = true, filename = true)"
+        if kind == "csv":
+            return (
+                f"read_csv({listed}, all_varchar = true, header = true, union_by_name = true, "
+                "filename = true)"
+            )
+        if not strict:
+            # One line, one cell: the separator cannot occur in a line of JSON.
+            return (
+                f"(select filename, line, try_cast(line as json) as parsed from read_csv({listed}, "
+                "columns = {'line': 'VARCHAR'}, header = false, delim = '\x01', quote = '', "
+                "escape = '', filename = true, auto_detect = false, max_line_size = 16777216, "
+                "null_padding = true) where trim(line) <> '')"
+            )
+        columns = event_columns.json_columns(candidates)
+        spec = ", ".join(
+            f"'{name.replace(chr(39), chr(39) * 2)}': '{t}'" for name, t in columns.items()
+        )
+        return (
+            f"read_json({listed}, format = 'newline_delimited', columns = {{{spec}}}, "
+            "filename = true, maximum_object_size = 16777216)"
+        )
+
+    if kind == "json":
+        name = f"read_{kind}"
+        try:
+            con.execute(f"create temp table {name} as select * from {over(files)}")
+            return list(files), name
+        except duckdb.Error:
+            con.execute(f"create temp table {name} as select * from {over(files, strict=False)}")
+            return list(files), name
+    try:
+        con.execute(f"select * from {over(files)} limit 0")
+        if kind == "csv":
+            con.execute(f"create temp table read_csv_files as select * from {over(files)}")
+            return list(files), "read_csv_files"
+        return list(files), over(files)
+    except duckdb.Error:
+        sound = []
+        for file in files:
+            try:
+                con.execute(f"select count(*) from {over([file])}").fetchone()
+                sound.append(file)
+            except duckdb.Error:
+                report.partial = True
+                report.note(
+                    f"{file.name}: not loaded, it is no whole {kind} file. Deliver it again; it is "
+                    "tried anew at the next run."
+                )
+        if kind == "csv" and sound:
+            con.execute(f"create temp table read_csv_files as select * from {over(sound)}")
+            return sound, "read_csv_files"
+        return sound, over(sound) if sound else ""
+
+
+def _mapped(
+    con: duckdb.DuckDBPyConnection, relation: str, candidates: Mapping[str, tuple[str, ...]]
+) -> str:
+    """SQL that gives a relation the columns of an event and the rule it breaks, if any."""
+    described = con.execute(f"describe select * from {relation}").fetchall()
+    present = {str(r[0]): str(r[1]) for r in described}
+    by_line = set(present) == {"filename", "line", "parsed"}
+    if by_line:
+        columns = event_columns.json_columns(candidates)
+        inner = ", ".join(
+            f"""json_extract{"" if kind == "JSON" else "_string"}(parsed, '$."{name}"') as "{name}"
+            """
+            for name, kind in columns.items()
+        )
+        relation = f"(select filename, line, parsed, {inner} from {relation})"
+        present = dict(columns)
+    found = event_columns.expressions(candidates, present)
+    is_object = "json_type(parsed) = 'OBJECT'" if by_line else "true"
+    raw = "line" if by_line else "null::varchar"
+    return f"""
+        select message_id, event, least(corrected_at, received_at) as event_at, received_at,
+            workspace_id, user_id, anonymous_id, feature, properties, source_file, line,
+            case
+                when not is_object then 'not_json'
+                when message_id is null then 'message_id'
+                when event is null then 'event'
+                when corrected_at is null then 'event_at'
+                when corrected_at < timestamptz '{_EARLIEST} 00:00:00+00' then 'clock'
+            end as broken
+        from (
+            select message_id, event, workspace_id, user_id, anonymous_id, feature, properties,
+                source_file, line, coalesce(is_object, false) as is_object,
+                coalesce(received_at, written_at) as received_at,
+                -- The client's clock is wrong by what it said on sending against what we saw.
+                case when sent_at is not null and received_at is not null
+                    then event_at + (received_at - sent_at) else event_at end as corrected_at
+            from (
+                select {", ".join(f"{sql} as {name}" for name, sql in found.items())},
+                    {is_object} as is_object, {raw} as line, d.source_file, d.written_at
+                from {relation} r join delivered d on r.filename = d.filename
+            )
+        )
+    """
+
+
+def _rejects(con: duckdb.DuckDBPyConnection) -> list[Reject]:
+    table = schemas.table(SOURCE, EVENTS)
+    broken = con.execute(
+        "select * exclude (broken), broken from staged where broken is not null limit "
+        f"{_REJECT_SHOWN}"
+    ).to_arrow_table()
+    found = []
+    for number, row in enumerate(broken.to_pylist()):
+        rule = row.pop("broken")
+        field, message, remedy = _RULES[rule]
+        kept = {k: v for k, v in row.items() if v is not None and k != "line"}
+        if row.get("line"):
+            kept["line"] = privacy.mask(str(row["line"]))
+        if row["message_id"] is None:
+            kept["message_id"] = f"{row['source_file']}#{number}"
+        found.append(rejects.reject(table, kept, rule, field, message, remedy))
+    return found
+
+
+# Writing
+
+
+def _write_days(
+    con: duckdb.DuckDBPyConnection, lake: Lake, load_id: str, report: LoadReport
+) -> int:
+    """Writes `events`, a file an event day, as the sorted rows stream past."""
+    declared = schemas.table(SOURCE, EVENTS)
+    names = ", ".join(n for n in declared.write_schema.names)
+    reader = con.execute(
+        f"select event_on, {names} from events order by {_SORTED}"
+    ).to_arrow_reader(200_000)
+    folder = lake.table(SOURCE, EVENTS)
+    total = 0
+    with ThreadPoolExecutor(2) as pool:
+        writing: list[Future[int]] = []
+        day: date | None = None
+        parts: list[pa.Table] = []
+
+        def close() -> None:
+            if day is not None:
+                path = folder / f"event_on={day.isoformat()}" / f"{load_id}-0.parquet"
+                writing.append(pool.submit(_write_day, parts[:], path, load_id))
+                parts.clear()
+
+        for batch in reader:
+            table = pa.Table.from_batches([batch])
+            total += table.num_rows
+            for on, piece in _by_day(table):
+                if on != day:
+                    close()
+                    day = on
+                parts.append(piece)
+            while len(writing) > 64:
+                report.table(EVENTS).bytes += writing.pop(0).result()
+        close()
+        for job in writing:
+            report.table(EVENTS).bytes += job.result()
+    return total
+
+
+def _by_day(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
+    """Slices of equal event day; the rows are sorted by it."""
+    days = table["event_on"].combine_chunks()
+    rows = table.drop_columns(["event_on"])
+    runs = pc.run_end_encode(days)
+    start = 0
+    for end, on in zip(runs.run_ends.to_pylist(), runs.values.to_pylist(), strict=True):
+        yield on, rows.slice(start, end - start)
+        start = end
+
+
+def _write_day(parts: Sequence[pa.Table], path: Path, load_id: str) -> int:
+    declared = schemas.table(SOURCE, EVENTS)
+    table = pa.concat_tables(parts).cast(declared.write_schema)
+    marked = table.append_column(LOAD_ID.name, pa.array([load_id] * table.num_rows, pa.string()))
+    write_parquet(marked, path)
+    return path.stat().st_size
+
+
+def _write_marked(lake: Lake, name: str, load_id: str, table: pa.Table) -> None:
+    marked = table.append_column(LOAD_ID.name, pa.array([load_id] * table.num_rows, pa.string()))
+    write_parquet(marked, _file(lake, name, load_id))
+
+
+def _write_windows(lake: Lake, load_id: str, some: Sequence[Window], run_id: str) -> None:
+    table = windows.to_arrow(some, run_id, datetime.now(UTC))
+    _write_marked(lake, windows.NAME, load_id, table)
+
+
+def _file(lake: Lake, name: str, load_id: str) -> Path:
+    return lake.table(SOURCE, name) / f"{load_id}-0.parquet"
+
+
+@contextmanager
+def _engine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A DuckDB of our own with bounded memory, spilling beside the lake."""
+    spill = lake.work / "spill"
+    spill.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect() as con:
+        con.execute("set timezone = 'UTC'")
+        con.execute(f"set memory_limit = '{MEMORY}'")
+        con.execute(f"set temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
+        con.execute("set preserve_insertion_order = false")
+        yield con
+
+
+# Files
+
+
+def _fresh(
+    files: Sequence[EventFile], landed: Mapping[str, list[Any]], report: LoadReport
+) -> list[EventFile]:
+    """Files that have not landed with the content they have now."""
+    fresh: list[EventFile] = []
+    for file in files:
+        before = landed.get(file.name, [])
+        if any(b["size"] == file.size and b["mtime_ns"] == file.mtime_ns for b in before):
+            continue
+        same_size = [b for b in before if b["size"] == file.size]
+        if same_size:
+            digest = file.sha256 or _digest(file.path)
+            if any(b["sha256"] == digest for b in same_size):
+                continue
+        if before:
+            report.note(f"{file.name} has changed since it landed and is loaded again.")
+        fresh.append(file)
+    return fresh
+
+
+def _landed(lake: Lake) -> dict[str, list[Any]]:
+    """What is known of landed files, by name, since the last reset."""
+    resets = lake.read(SOURCE, windows.NAME)
+    since = "0"
+    if resets.num_rows:
+        marks = [
+            r["_dlt_load_id"]
+            for r in resets.to_pylist()
+            if r["kind"] == RESET and r["resource"] == EVENTS
+        ]
+        since = max(marks, default="0")
+    found: dict[str, list[Any]] = {}
+    for row in lake.read(SOURCE, FILES).to_pylist():
+        if row["load_id"] > since:
+            found.setdefault(row["path"], []).append(row)
+    return found
+
+
+def _verified(files: Sequence[EventFile], report: LoadReport) -> list[EventFile]:
+    """Files with their checksum; one that is not what its manifest promises waits."""
+    whole: list[EventFile] = []
+    with ThreadPoolExecutor(2) as pool:
+        for file, digest in zip(files, pool.map(_digest, [f.path for f in files]), strict=True):
+            if file.sha256 and file.sha256 != digest:
+                report.partial = True
+                report.note(
+                    f"{file.name}: not loaded, its checksum is not the manifest's. It may still be "
+                    "being written; it is tried anew at the next run."
+                )
+                continue
+            whole.append(EventFile(file.path, file.name, file.size, file.mtime_ns, digest))
+    return whole
+
+
+def _batches(files: Sequence[EventFile]) -> Iterator[list[EventFile]]:
+    batch: list[EventFile] = []
+    weight = 0
+    for file in files:
+        if batch and weight + file.weight > BATCH_BYTES:
+            yield batch
+            batch, weight = [], 0
+        batch.append(file)
+        weight += file.weight
+    if batch:
+        yield batch
+
+
+def _of_manifest(manifest: Path, place: Path, report: LoadReport) -> list[EventFile]:
+    """Files that the manifest lists: JSON lines or CSV with path, size, sha256 (or checksum)."""
+    text = manifest.read_text(encoding="utf-8")
+    found: list[EventFile] = []
+    lines = (
+        csv.DictReader(text.splitlines())
+        if manifest.suffix == ".csv"
+        else (
+            _line(manifest, n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()
+        )
+    )
+    for entry in lines:
+        name = str(entry.get("path") or "")
+        path = place / name
+        if not name or not path.is_file() or not _is_known_kind(path):
+            report.partial = True
+            report.note(f"{name or 'A line'} of the manifest is no event file that is there.")
+            continue
+        file = _stat(path, name)
+        size = entry.get("size")
+        if size not in (None, "") and int(str(size)) != file.size:
+            report.partial = True
+            report.note(
+                f"{name}: not loaded, it has {file.size} bytes and the manifest says {size}. It "
+                "may "
+                "still be being written; it is tried anew at the next run."
+            )
+            continue
+        digest = str(entry.get("sha256") or entry.get("checksum") or "").removeprefix("sha256:")
+        found.append(EventFile(file.path, name, file.size, file.mtime_ns, digest))
+    return found
+
+
+def _line(manifest: Path, number: int, line: str) -> dict[str, Any]:
+    try:
+        entry = orjson.loads(line)
+    except orjson.JSONDecodeError as error:
+        raise ValueError(
+            f"{manifest.name}: line {number} is no JSON. Write one object a line, with path and "
+            "size."
+        ) from error
+    if not isinstance(entry, dict):
+        raise ValueError(f"{manifest.name}: line {number} is no JSON object.")
+    return entry
+
+
+def _stat(path: Path, name: str) -> EventFile:
+    stat = path.stat()
+    return EventFile(path, name, stat.st_size, stat.st_mtime_ns)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def _is_known_kind(path: Path) -> bool:
+    suffixes = [s for s in path.suffixes if s not in (".gz", ".zst")]
+    return bool(suffixes) and suffixes[-1] in _KINDS
+
+
+def _day_of(file: EventFile) -> date:
+    """The day in a file's name, else the day it was last written (UTC)."""
+    for i in range(len(file.path.name) - 9):
+        try:
+            return date.fromisoformat(file.path.name[i : i + 10])
+        except ValueError:
+            continue
+    return datetime.fromtimestamp(file.mtime_ns / 1e9, UTC).date()
+
+
+def _configured(settings: Settings) -> UsageSettings:
+    if settings.usage is None:
+        raise ValueError("Usage is not configured; set TENURE_EVENTS_PATH.")
+    return settings.usage
