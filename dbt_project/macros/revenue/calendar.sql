@@ -47,3 +47,8 @@
     {{ valid_from }} < {{ closes_at }}
     and ({{ valid_to }} is null or {{ valid_to }} >= {{ closes_at }})
 {%- endmacro %}
+
+{# The newest month-end that had happened by the end of a day: the day itself when it is one. #}
+{% macro last_month_end(day) -%}
+    {{ month_end(months_after(days_after(day, 1), -1)) }}
+{%- endmacro %}

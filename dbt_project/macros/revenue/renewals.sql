@@ -37,3 +37,20 @@
         else 'renewed_flat'
     end
 {%- endmacro %}
+
+{#
+    Why a renewal was in danger, as the data showed 90 days before it: one driver, the first that holds. The flags
+    are columns of int_account_signals under the given alias; unknown flags never decide.
+#}
+{% macro evidenced_driver(seen) -%}
+    case
+        -- The service that was bought was not delivered: whatever else was well, that comes first.
+        when {{ seen }}.is_primary_need_breached then 'primary_need_unmet'
+        -- Nobody left who decided for us, or nobody who decides was spoken with for half a year.
+        when {{ seen }}.is_sponsor_gone or {{ seen }}.is_executive_silent then 'disconnection'
+        when {{ seen }}.has_competitor_signal then 'competitor'
+        when {{ seen }}.is_value_unproven or {{ seen }}.is_usage_falling then 'value_not_realised'
+        when {{ seen }}.has_payment_trouble then 'price_budget'
+        when {{ seen }}.is_support_strained or {{ seen }}.has_detractor then 'support'
+    end
+{%- endmacro %}

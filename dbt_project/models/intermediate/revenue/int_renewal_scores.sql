@@ -1,0 +1,140 @@
+{# Days before the due date at which a loss could still have been averted: looked at three times. #}
+{% set leads = [180, 90, 60] %}
+{# A score or a judgement older than this at the moment of looking says nothing about it. #}
+{% set stale_days = 62 %}
+with
+
+terms as (
+    select
+        contract_term_id,
+        account_id,
+        due_on,
+        outcome in ('open', 'pending') as is_undecided
+    from {{ ref('fct_contract_terms') }}
+),
+
+account_map as (
+    select
+        source_account_id,
+        account_id
+    from {{ ref('int_account_map') }}
+),
+
+scores as (
+    select
+        account_map.account_id,
+        scores.as_of,
+        scores.p,
+        scores.band,
+        scores.is_backfill
+    from {{ ref('stg_scores__churn_score_history') }} as scores
+    inner join account_map on scores.account_id = account_map.source_account_id
+    where scores.head = 'next_renewal'
+),
+
+assessments as (
+    select
+        account_id,
+        risk_assessment_id,
+        assessed_on,
+        {{ utc_date('known_at') }} as known_on,
+        sign_today_share
+    from {{ ref('fct_risk_assessments') }}
+    where sign_today_share is not null
+),
+
+leads as (
+    {%- for lead in leads %}
+    select {{ lead }} as lead_days{{ ' union all' if not loop.last }}
+    {%- endfor %}
+),
+
+looks as (
+    select
+        terms.contract_term_id,
+        terms.account_id,
+        leads.lead_days,
+        {{ days_after('terms.due_on', '-leads.lead_days') }} as looked_on
+    from terms
+    cross join leads
+    union all
+    -- What is not decided yet is also looked at today.
+    select
+        contract_term_id,
+        account_id,
+        0 as lead_days,
+        {{ as_of_date() }} as looked_on
+    from terms
+    where is_undecided
+),
+
+-- The newest score stored by then, never one made later. A live score counts before one of a model trained
+-- backwards in time, which may only stand in where there was no warehouse to look at.
+known_scores as (
+    select
+        looks.contract_term_id,
+        looks.lead_days,
+        scores.p,
+        scores.band,
+        scores.is_backfill,
+        row_number() over (
+            partition by looks.contract_term_id, looks.lead_days
+            order by scores.is_backfill, scores.as_of desc
+        ) as score_rank
+    from looks
+    inner join scores
+        on
+            looks.account_id = scores.account_id
+            and scores.as_of <= looks.looked_on
+            and scores.as_of > {{ days_after('looks.looked_on', -stale_days) }}
+),
+
+known_assessments as (
+    select
+        looks.contract_term_id,
+        looks.lead_days,
+        assessments.sign_today_share,
+        row_number() over (
+            partition by looks.contract_term_id, looks.lead_days
+            order by assessments.assessed_on desc, assessments.risk_assessment_id
+        ) as assessment_rank
+    from looks
+    inner join assessments
+        on
+            looks.account_id = assessments.account_id
+            and assessments.assessed_on <= looks.looked_on
+            and assessments.known_on <= looks.looked_on
+            and assessments.assessed_on > {{ days_after('looks.looked_on', -stale_days) }}
+)
+
+select
+    looks.contract_term_id,
+    {%- for lead in leads %}
+    max(case when looks.lead_days = {{ lead }} then looks.looked_on end) as looked_on_d{{ lead }},
+    max(case when looks.lead_days = {{ lead }} then known_scores.p end) as p_lost_at_d{{ lead }},
+    max(case when looks.lead_days = {{ lead }} then known_scores.band end) as band_at_d{{ lead }},
+    max(case when looks.lead_days = {{ lead }} then known_assessments.sign_today_share end)
+        as human_sign_today_at_d{{ lead }},
+    max(
+        case
+            when looks.lead_days <> {{ lead }} or known_scores.contract_term_id is null then null
+            when known_scores.is_backfill then 'walk_forward'
+            else 'live'
+        end
+    ) as basis_at_d{{ lead }},
+    {%- endfor %}
+    max(case when looks.lead_days = 0 then known_scores.p end) as p_lost_now,
+    max(case when looks.lead_days = 0 then known_scores.band end) as band_now,
+    max(case when looks.lead_days = 0 then known_assessments.sign_today_share end) as human_sign_today_now
+from looks
+left join known_scores
+    on
+        looks.contract_term_id = known_scores.contract_term_id
+        and looks.lead_days = known_scores.lead_days
+        and known_scores.score_rank = 1
+left join known_assessments
+    on
+        looks.contract_term_id = known_assessments.contract_term_id
+        and looks.lead_days = known_assessments.lead_days
+        and known_assessments.assessment_rank = 1
+group by looks.contract_term_id
