@@ -19,7 +19,7 @@ from sample_company.rng import F64, I64, U64
 from sample_company.world.noise import Bool, Noise, either, fold, key_of, spread
 from sample_company.world.offer import add_offer
 from sample_company.world.office import business_day, days, hours, utc
-from sample_company.world.panel import FAR, Days, Panel, Tables, dates, happened, plain_ids
+from sample_company.world.panel import FAR, Days, Panel, Tables, dates, happened, only, plain_ids
 from sample_company.world.people import pick_people
 from sample_company.world.schema import COMPETITORS
 from sample_company.world.staff import Staff
@@ -52,6 +52,8 @@ _PLAN_STEPS = (
     "Report the value achieved",
     "Review the rollout to other teams",
 )
+#: Quarterly goals of a customer success manager with their targets.
+_GOALS = (("net_new_relationships", 9.0), ("adoption_target", 0.8), ("story", 1.0))
 _STORY_FORMATS = ["case_study", "reference_call", "blog", "webinar", "video", "stage"]
 
 
@@ -568,42 +570,31 @@ def _objectives(noise: Noise, panel: Panel, staff: Staff) -> pd.DataFrame:
     left = team["left_on"].to_numpy().astype("datetime64[D]")
     first = panel.months["month_no"].min() if len(panel.months) else 0
     last = int(panel.horizon.astype("datetime64[M]").astype(np.int64))
-    parts = []
-    for quarter in range(int(first) + (-int(first)) % 3, last + 1, 3):
-        begin = np.datetime64(quarter, "M").astype("datetime64[D]")
-        finish = np.datetime64(quarter + 3, "M").astype("datetime64[D]") - _DAY
-        here = (hired <= begin) & (np.isnat(left) | (left > begin))
-        people = team["employee_id"].to_numpy(dtype=object)[here]
-        key = fold(key_of(pd.Series(people, dtype="str")), quarter)
-        account = panel.customer_at(
-            np.full(people.size, begin), noise.uniform("desk.objective_account", key)
-        )
-        for number, (kind, target) in enumerate(
-            [
-                ("net_new_relationships", 9.0),
-                ("adoption_target", 0.8),
-                ("story", 1.0),
-            ]
-        ):
-            only = kind == "adoption_target"
-            table = pd.DataFrame(
-                {
-                    "employee_objective_id": plain_ids("obj_", fold(key, number)),
-                    "employee_id": people,
-                    "objective_type": kind,
-                    "period_start_on": dates(np.full(people.size, begin)),
-                    "period_end_on": dates(np.full(people.size, finish)),
-                    "target": target,
-                    "account_id": pd.Series(
-                        panel.at("account_id", account) if only else None,
-                        index=range(people.size),
-                        dtype="str",
-                    ),
-                    "known_at": utc(np.full(people.size, begin + np.timedelta64(9, "h"))),
-                }
-            )
-            parts.append(table[account >= 0] if only else table)
-    return happened(pd.concat(parts, ignore_index=True), "known_at", panel.horizon)
+    quarters = np.arange(int(first) + (-int(first)) % 3, last + 1, 3)
+    begin = quarters.astype("datetime64[M]").astype("datetime64[D]")
+    there = (hired[None, :] <= begin[:, None]) & ~(left[None, :] <= begin[:, None])
+    when, who = np.nonzero(there)
+    key = fold(key_of(team["employee_id"])[who], quarters[when])
+    account = panel.customer_at(begin[when], noise.uniform("desk.objective_account", key))
+    finish = (quarters + 3).astype("datetime64[M]").astype("datetime64[D]") - _DAY
+    row, goal = spread(np.full(when.size, len(_GOALS)))
+    kind = np.asarray([name for name, _ in _GOALS], dtype=object)[goal]
+    about_one = kind == "adoption_target"
+    table = pd.DataFrame(
+        {
+            "employee_objective_id": plain_ids("obj_", fold(key[row], goal)),
+            "employee_id": team["employee_id"].to_numpy()[who[row]],
+            "objective_type": kind,
+            "period_start_on": dates(begin[when[row]]),
+            "period_end_on": dates(finish[when[row]]),
+            "target": np.asarray([target for _, target in _GOALS])[goal],
+            "account_id": pd.Series(
+                either(about_one, panel.at("account_id", account[row]), None), dtype="str"
+            ),
+            "known_at": utc(begin[when[row]] + np.timedelta64(9, "h")),
+        }
+    )
+    return happened(only(table, ~about_one | (account[row] >= 0)), "known_at", panel.horizon)
 
 
 def _triggers(noise: Noise, panel: Panel, exposures: pd.DataFrame) -> pd.DataFrame:

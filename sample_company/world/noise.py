@@ -111,7 +111,7 @@ def poisson_inverse(u: F64, rate: F64) -> I64:
 
 
 def either(condition: Any, yes: Any, no: Any) -> Any:
-    """One of two values per row; unlike `np.where` also for None beside texts, which types allow."""
+    """One of two values per row, as `np.where`, whose types refuse None beside texts."""
     return np.where(np.asarray(condition, dtype=np.bool_), yes, no)
 
 

@@ -794,9 +794,15 @@ def pick_people(
     Returns:
         Row numbers of `spells`, indexed by occasion; occasions without a candidate are missing.
     """
-    people = spells[~spells["is_duplicate"]]
-    order = np.argsort(people["position"].to_numpy(), kind="stable")
-    at = people["position"].to_numpy()[order]
+    single = np.flatnonzero(~spells["is_duplicate"].to_numpy())
+    order = single[np.argsort(spells["position"].to_numpy()[single], kind="stable")]
+    at = spells["position"].to_numpy()[order]
+    known_on = spells["known_on"].to_numpy().astype("datetime64[D]")
+    end = spells["end"].to_numpy().astype("datetime64[D]")
+    has, wanted = _level_numbers(spells["level"].to_numpy(dtype=object)), None
+    if level is not None:
+        wanted = _level_numbers(level)
+    contact = spells["contact_key"].to_numpy()
     low = np.searchsorted(at, position, side="left")
     high = np.searchsorted(at, position, side="right")
     picked: list[pd.Series[Any]] = []
@@ -806,22 +812,25 @@ def pick_people(
         occasion, k = spread(high[block] - low[block])
         rows = order[low[block][occasion] + k]
         when = day[block][occasion]
-        here = people.iloc[rows]
-        fits = (here["known_on"].to_numpy().astype("datetime64[D]") <= when) & (
-            here["end"].to_numpy().astype("datetime64[D]") > when
-        )
-        if level is not None:
-            wanted = level[block][occasion]
-            fits &= (wanted == "") | (here["level"].to_numpy() == wanted)
+        fits = (known_on[rows] <= when) & (end[rows] > when)
+        if wanted is not None:
+            asked = wanted[block][occasion]
+            fits &= (asked < 0) | (has[rows] == asked)
         rows, occasion = rows[fits], occasion[fits]
-        rank = noise.bits(purpose, key[block][occasion], people["contact_key"].to_numpy()[rows])
+        rank = noise.bits(purpose, key[block][occasion], contact[rows])
         best = np.lexsort((rank, occasion))
         first = np.r_[True, occasion[best][1:] != occasion[best][:-1]][: best.size]
         chosen = best[first]
-        picked.append(
-            pd.Series(people.index.to_numpy()[rows[chosen]], index=occasion[chosen] + begin)
-        )
+        picked.append(pd.Series(rows[chosen], index=occasion[chosen] + begin))
     return pd.concat(picked) if picked else pd.Series([], dtype="int64")
+
+
+def _level_numbers(level: npt.NDArray[np.object_]) -> I64:
+    """Position of each level in LEVELS; -1 for the empty text."""
+    number = np.full(level.size, -1, dtype=np.int64)
+    for place, name in enumerate(LEVELS):
+        number[level == name] = place
+    return number
 
 
 def _opportunity_contacts(
