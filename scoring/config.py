@@ -89,7 +89,7 @@ class TrainConfig:
     step_months: int = 6
     fold_losses: int = 5
     replicates: int = 5
-    replicate_rows: int = 200_000
+    replicate_rows: int = 20_000
     interval_level: float = 0.95
     min_slope: float = 0.05
     leak_limit: float = 0.95

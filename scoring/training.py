@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import scipy
 import sklearn
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from scoring import cold_start, drift, evaluation
 from scoring.arrays import Bools, Floats, logit, sigmoid
@@ -126,7 +127,19 @@ def train(
     Raises:
         FrameError, LeakageError: the frame may not be learnt from.
     """
-    config = config or TrainConfig()
+    # One thread adds in one order; and on a busy machine waiting threads cost more than they bring.
+    with threadpool_limits(limits=1):
+        return _train(frame, head, as_of, config or TrainConfig(), spec)
+
+
+def _train(
+    frame: pd.DataFrame | Prepared,
+    head: str | Head,
+    as_of: dt.date,
+    config: TrainConfig,
+    spec: FeatureSpec | None,
+) -> Model:
+    """`train`, on one thread."""
     head = head if isinstance(head, Head) else head_named(head)
     prepared = frame if isinstance(frame, Prepared) else prepare(frame, spec, config.grace_days)
     prepared = prepared.without(head.excludes)
