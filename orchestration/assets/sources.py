@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import dagster as dg
+
+from ingestion import lake as lake_module
 from ingestion.billing import stripe
 from ingestion.crm import salesforce
 from ingestion.desk import files as desk_files
-from ingestion.quality import gate
-from ingestion.usage import event_files
-
-from ingestion import lake as lake_module
 from ingestion.lake import Lake
+from ingestion.quality import gate
 from ingestion.reports import LoadReport
 from ingestion.schemas import landed_tables
 from ingestion.settings import Settings, SettingsError, load_settings
+from ingestion.usage import event_files
 from orchestration import processes
 from orchestration.installation import Installation, Night
 

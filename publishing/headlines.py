@@ -1,0 +1,118 @@
+"""The few figures a person wants to see first, read from a published night.
+
+Belongs here: queries over public marts. Must not be here: definitions (the marts have them), layout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+
+@dataclass(frozen=True)
+class Call:
+    """An account to call, and why."""
+
+    account: str
+    segment: str
+    arr_usd: Decimal
+    days_to_renewal: int | None
+    p_lost: float
+    expected_loss_usd: Decimal
+    reasons: tuple[str, ...]
+    has_plan: bool
+
+
+@dataclass(frozen=True)
+class Headlines:
+    """A night's first figures.
+
+    Attributes:
+        month_end_on: the last complete month; MRR, NRR and GRR are of its close.
+        mrr_usd: monthly recurring revenue, US dollars at the reference rate.
+        nrr_12m, grr_12m: shares of the MRR of twelve months before; None without such a base.
+        paying_accounts: accounts that paid at that close.
+        renewals_due, renewals_due_arr_usd: contract terms due within 90 days of the night.
+        accounts_at_risk, at_risk_arr_usd: accounts in the high band, or doubted by their own owner.
+        calls: the accounts with the largest expected loss, at-risk ones first; at most ten.
+    """
+
+    month_end_on: date
+    mrr_usd: Decimal
+    nrr_12m: float | None
+    grr_12m: float | None
+    paying_accounts: int
+    renewals_due: int
+    renewals_due_arr_usd: Decimal
+    accounts_at_risk: int
+    at_risk_arr_usd: Decimal
+    calls: tuple[Call, ...]
+
+
+def read(database: Path, as_of: date) -> Headlines | None:
+    """Read the headlines of a night; None when no month has been closed yet.
+
+    Args:
+        database: `tenure.duckdb` of a published night.
+        as_of: the date it is as of.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        revenue = _row(
+            connection,
+            """
+            select
+                month,
+                sum(closing_mrr_usd),
+                cast(sum(now_mrr_12m_usd) as double) / nullif(sum(base_mrr_12m_usd), 0),
+                cast(sum(kept_mrr_12m_usd) as double) / nullif(sum(base_mrr_12m_usd), 0),
+                cast(sum(paying_accounts) as bigint)
+            from cohorts.revenue_retention
+            where month <= $as_of
+            group by month
+            order by month desc
+            limit 1
+            """,
+            as_of,
+        )
+        if revenue is None:
+            return None
+        due = _row(
+            connection,
+            """
+            select count(*), coalesce(sum(due_arr_usd), 0)
+            from core.fct_contract_terms
+            where is_open and due_on > $as_of and due_on <= $as_of + interval 90 days
+            """,
+            as_of,
+        ) or (0, Decimal(0))
+        risk = connection.execute(
+            "select count(*), coalesce(sum(arr_usd), 0) from renewals.churn_risk where is_at_risk"
+        ).fetchone() or (0, Decimal(0))
+        calls = connection.execute(
+            """
+            select
+                coalesce(account_name, account_id), segment, arr_usd, days_to_renewal,
+                p_lost_next_renewal, expected_loss_arr_usd, [reason_1, reason_2, reason_3],
+                has_plan and has_plan_owner
+            from renewals.churn_risk
+            where expected_loss_arr_usd is not null
+            order by is_at_risk desc, expected_loss_arr_usd desc, account_id
+            limit 10
+            """
+        ).fetchall()
+    return Headlines(*revenue, *due, *risk, calls=tuple(_call(row) for row in calls))
+
+
+def _row(connection: duckdb.DuckDBPyConnection, sql: str, as_of: date) -> tuple[Any, ...] | None:
+    return connection.execute(sql, {"as_of": as_of}).fetchone()
+
+
+def _call(row: tuple[Any, ...]) -> Call:
+    account, segment, arr, days, p, loss, reasons, has_plan = row
+    told = tuple(reason for reason in reasons if reason)
+    return Call(account, segment, arr, days, p, loss, told, has_plan)
