@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -143,11 +143,18 @@ def anchor_path(lake: Lake, table: Table) -> Path:
     return folder / ANCHOR
 
 
-def write_parquet(rows: pa.Table, path: Path) -> None:
-    """Writes a file so that readers see it whole or not at all."""
+def write_parquet(rows: pa.Table, path: Path, *, dictionary: Sequence[str] | None = None) -> None:
+    """Writes a file so that readers see it whole or not at all.
+
+    Args:
+        rows: what to write.
+        path: where.
+        dictionary: columns whose values repeat; all if not given.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     aside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    pq.write_table(rows, aside, compression="zstd")
+    encoded = True if dictionary is None else list(dictionary)
+    pq.write_table(rows, aside, compression="zstd", use_dictionary=encoded)
     aside.replace(path)
 
 

@@ -79,15 +79,24 @@ def json_columns(candidates: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
 
 
 def expressions(
-    candidates: Mapping[str, tuple[str, ...]], present: Mapping[str, str]
+    candidates: Mapping[str, tuple[str, ...]], present: Mapping[str, str], *, is_sparse: bool
 ) -> dict[str, str]:
-    """SQL for each column of an event, given the columns that are there and their types."""
+    """SQL for each column of an event.
+
+    Args:
+        candidates: fields by column.
+        present: columns that are there, with their types.
+        is_sparse: whether a column that is there may be empty throughout, as in lines of JSON.
+    """
     by_name = {name.lower(): (name, kind) for name, kind in present.items()}
     found: dict[str, str] = {}
     for column, fields in candidates.items():
         parts = [
             part for field in fields if (part := _expression(field, by_name, column)) is not None
         ]
+        # Reaching into JSON costs; a column of its own makes it needless.
+        plain = [part for part in parts if "json_extract" not in part]
+        parts = plain if plain and not is_sparse else parts
         empty = "null::timestamptz" if column in _INSTANTS else "null::varchar"
         found[column] = (
             f"coalesce({', '.join(parts)})" if len(parts) > 1 else "".join(parts) or empty
@@ -103,8 +112,8 @@ def _expression(field: str, present: Mapping[str, tuple[str, str]], column: str)
     quoted = '"' + name.replace('"', '""') + '"'
     if rest:
         path = rest.replace("'", "''")
-        # A path that a string column may or may not hold: invalid JSON gives null, not an error.
-        quoted = f"""json_extract_string(try_cast({quoted} as json), '$."{path}"')"""
+        # Text that is no JSON gives null, not an error.
+        quoted = f"""try(json_extract_string({quoted}, '$."{path}"'))"""
         kind = "VARCHAR"
     if column in _INSTANTS:
         return _instant(quoted, kind)

@@ -17,6 +17,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -56,6 +57,9 @@ _KINDS = {
 _SORTED = "event_on, workspace_id, user_id, event_at, message_id"
 _EARLIEST = "2000-01-01"
 _REJECT_SHOWN = 100_000
+_ROWS_A_TURN = 200_000
+_DAYS_WAITING = 64
+_REPEATING = ("event", "workspace_id", "user_id", "feature", "source_file", LOAD_ID.name)
 
 _FILE_SCHEMA = pa.schema(
     [
@@ -251,17 +255,11 @@ def _load_batch(
     load_id = new_load_id(lake, SOURCE)
     with _engine(lake) as con:
         readable = _stage(con, candidates, files, report)
-        count = _write_days(con, lake, load_id, report)
+        days = _write_days(con, lake, load_id, report)
         bad = _rejects(con)
-        days = con.execute(
-            f"""
-            select '{load_id}' as load_id, event_on, received_at::date as received_on,
-                count(*) as row_count, '{load_id}' as _dlt_load_id
-            from events group by all order by event_on, received_on
-            """
-        ).to_arrow_table()
     declared = schemas.table(SOURCE, "load_days")
     write_parquet(days.cast(declared.arrow_schema), _file(lake, "load_days", load_id))
+    count = int(pc.sum(days["row_count"]).as_py() or 0)
     landed = [
         {
             "path": f.name,
@@ -441,7 +439,9 @@ def _mapped(
         )
         relation = f"(select filename, line, parsed, {inner} from {relation})"
         present = dict(columns)
-    found = event_columns.expressions(candidates, present)
+    found = event_columns.expressions(
+        candidates, present, is_sparse=by_line or relation == "read_json"
+    )
     is_object = "json_type(parsed) = 'OBJECT'" if by_line else "true"
     raw = "line" if by_line else "null::varchar"
     return f"""
@@ -494,59 +494,82 @@ def _rejects(con: duckdb.DuckDBPyConnection) -> list[Reject]:
 
 def _write_days(
     con: duckdb.DuckDBPyConnection, lake: Lake, load_id: str, report: LoadReport
-) -> int:
-    """Writes `events`, a file an event day, as the sorted rows stream past."""
+) -> pa.Table:
+    """Writes `events`, a file an event day, as the sorted rows stream past.
+
+    Returns:
+        Rows of `load_days`.
+    """
     declared = schemas.table(SOURCE, EVENTS)
     names = ", ".join(n for n in declared.write_schema.names)
     reader = con.execute(
         f"select event_on, {names} from events order by {_SORTED}"
-    ).to_arrow_reader(200_000)
+    ).to_arrow_reader(_ROWS_A_TURN)
     folder = lake.table(SOURCE, EVENTS)
-    total = 0
+    touched: list[tuple[date, date, int]] = []
     with ThreadPoolExecutor(2) as pool:
-        writing: list[Future[int]] = []
-        day: date | None = None
-        parts: list[pa.Table] = []
+        writing: deque[Future[_Written]] = deque()
 
-        def close() -> None:
-            if day is not None:
-                path = folder / f"event_on={day.isoformat()}" / f"{load_id}-0.parquet"
-                writing.append(pool.submit(_write_day, parts[:], path, load_id))
-                parts.clear()
+        def collect() -> None:
+            done = writing.popleft().result()
+            report.table(EVENTS).bytes += done.bytes
+            touched.extend((done.day, received_on, rows) for received_on, rows in done.received)
 
-        for batch in reader:
-            table = pa.Table.from_batches([batch])
-            total += table.num_rows
-            for on, piece in _by_day(table):
-                if on != day:
-                    close()
-                    day = on
-                parts.append(piece)
-            while len(writing) > 64:
-                report.table(EVENTS).bytes += writing.pop(0).result()
-        close()
-        for job in writing:
-            report.table(EVENTS).bytes += job.result()
-    return total
-
-
-def _by_day(table: pa.Table) -> Iterator[tuple[date, pa.Table]]:
-    """Slices of equal event day; the rows are sorted by it."""
-    days = table["event_on"].combine_chunks()
-    rows = table.drop_columns(["event_on"])
-    runs = pc.run_end_encode(days)
-    start = 0
-    for end, on in zip(runs.run_ends.to_pylist(), runs.values.to_pylist(), strict=True):
-        yield on, rows.slice(start, end - start)
-        start = end
+        for day, parts in _days(reader):
+            path = folder / f"event_on={day.isoformat()}" / f"{load_id}-0.parquet"
+            writing.append(pool.submit(_write_day, day, parts, path, load_id))
+            if len(writing) > _DAYS_WAITING:
+                collect()
+        while writing:
+            collect()
+    columns = list(zip(*sorted(touched), strict=True)) or [(), (), ()]
+    return pa.table(
+        {
+            "load_id": pa.array([load_id] * len(touched), pa.string()),
+            "event_on": pa.array(columns[0], pa.date32()),
+            "received_on": pa.array(columns[1], pa.date32()),
+            "row_count": pa.array(columns[2], pa.int64()),
+            LOAD_ID.name: pa.array([load_id] * len(touched), pa.string()),
+        }
+    )
 
 
-def _write_day(parts: Sequence[pa.Table], path: Path, load_id: str) -> int:
+@dataclass(frozen=True)
+class _Written:
+    day: date
+    bytes: int
+    received: list[tuple[date, int]]
+
+
+def _days(reader: pa.RecordBatchReader) -> Iterator[tuple[date, list[pa.Table]]]:
+    """Rows of each event day; the stream is sorted by it."""
+    day: date | None = None
+    parts: list[pa.Table] = []
+    for batch in reader:
+        table = pa.Table.from_batches([batch])
+        runs = pc.run_end_encode(table["event_on"].combine_chunks())
+        rows = table.drop_columns(["event_on"])
+        start = 0
+        for end, on in zip(runs.run_ends.to_pylist(), runs.values.to_pylist(), strict=True):
+            if day is not None and on != day:
+                yield day, parts
+                parts = []
+            day = on
+            parts.append(rows.slice(start, end - start))
+            start = end
+    if day is not None:
+        yield day, parts
+
+
+def _write_day(day: date, parts: Sequence[pa.Table], path: Path, load_id: str) -> _Written:
     declared = schemas.table(SOURCE, EVENTS)
     table = pa.concat_tables(parts).cast(declared.write_schema)
     marked = table.append_column(LOAD_ID.name, pa.array([load_id] * table.num_rows, pa.string()))
-    write_parquet(marked, path)
-    return path.stat().st_size
+    # Ids and properties hardly repeat; a dictionary of them costs twice and saves nothing.
+    write_parquet(marked, path, dictionary=_REPEATING)
+    counts = pc.value_counts(table["received_at"].cast(pa.date32()))
+    received = [(c["values"], c["counts"]) for c in counts.to_pylist()]
+    return _Written(day, path.stat().st_size, received)
 
 
 def _write_marked(lake: Lake, name: str, load_id: str, table: pa.Table) -> None:
