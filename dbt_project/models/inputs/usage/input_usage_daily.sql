@@ -13,6 +13,7 @@ with messages as (
         min(workspace_id) as workspace_id,
         min(user_id) as user_id,
         min(feature) as feature,
+        min(contact_id) as contact_id,
         min(received_at) as received_at
     from {{ ref('stg_usage__events') }}
     where {{ days_of_batch('event_on') }}
@@ -25,6 +26,7 @@ daily as (
         coalesce(user_id, '(anonymous)') as product_user_id,
         event_on as usage_on,
         coalesce(feature, '(none)') as feature_id,
+        max(contact_id) as contact_id,
         count(*) as events,
         max(received_at) as known_through
     from messages
@@ -40,6 +42,7 @@ select
     daily.product_user_id,
     daily.usage_on,
     daily.feature_id,
+    daily.contact_id,
     daily.events,
     daily.known_through,
     event_days.day_version

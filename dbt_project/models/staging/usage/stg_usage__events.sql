@@ -1,3 +1,4 @@
+{%- set contact_key = var('usage_contact_key', 'crm_contact_id') -%}
 -- One row a delivery: the same message may have been landed by several loads.
 select
     events.message_id,
@@ -6,7 +7,12 @@ select
     events.event_on,
     events.workspace_id,
     events.user_id,
-    events.feature
+    events.feature,
+    -- Few events name the contact, and looking for the key is cheaper than parsing every text.
+    case
+        when events.properties like '%"{{ contact_key }}"%'
+            then {{ json_text('events.properties', contact_key) }}
+    end as contact_id
 from {{ source('usage', 'events') }} as events
 inner join {{ ref('stg_lake__finished_loads') }} as finished_loads
     on
