@@ -122,6 +122,8 @@ def _world_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--event-days", type=int, default=None, metavar="N",
+                        help="raw events of the last N days only (default: 36 months)")  # fmt: skip
     parser.add_argument(
         "--now", type=parse_now, default=None, metavar="INSTANT",
         help="a clock that stands still (date or ISO instant, UTC); default: 00:00 UTC of the "
@@ -152,6 +154,7 @@ def _plan(options: argparse.Namespace) -> Plan:
         seed=options.seed,
         accounts=options.accounts,
         events_per_day=options.events_per_day,
+        event_days=options.event_days,
         now=getattr(options, "now", None),
         idle_hours=getattr(options, "idle_hours", 6.0),
     )

@@ -61,6 +61,7 @@ class Plan:
         seed: the world's seed.
         accounts: number of accounts for a company of another size.
         events_per_day: raw events a day, for benchmarks.
+        event_days: raw events of so many days only; None for as many as the company keeps.
         now: a clock that stands still; None for 00:00 UTC of the current day.
         idle_hours: stop after so many hours without a request.
     """
@@ -69,6 +70,7 @@ class Plan:
     seed: int = 1
     accounts: int | None = None
     events_per_day: int | None = None
+    event_days: int | None = None
     now: datetime | None = None
     idle_hours: float = 6.0
 
@@ -103,6 +105,8 @@ class Plan:
             given += ["--size", self.size]
         if self.events_per_day is not None:
             given += ["--events-per-day", str(self.events_per_day)]
+        if self.event_days is not None:
+            given += ["--event-days", str(self.event_days)]
         if self.now is not None:
             given += ["--now", self.now.isoformat()]
         return given
@@ -136,7 +140,9 @@ class Company:
         self.world: World = store.load_or_build(folder / "worlds", config, progress)
         progress(f"{_summary(self.world)} ({time.monotonic() - started:.1f} s)")
         self.files_folder = folder / "files" / store.company_key(config)
-        self._files = CompanyFiles(self.world, self.files_folder, progress=progress)
+        self._files = CompanyFiles(
+            self.world, self.files_folder, event_days=plan.event_days, progress=progress
+        )
         self.report: ExportReport = self.refresh()
         self.servers = CompanyServers(self.world.tables, self._clock, ports=ports)
 

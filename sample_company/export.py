@@ -20,6 +20,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from json.encoder import encode_basestring_ascii
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -43,6 +44,7 @@ Format = Literal["parquet", "jsonl", "jsonl.gz"]
 MANIFEST = "manifest.jsonl"
 USAGE_MONTHLY = "usage_monthly.parquet"
 _SAVE_EVERY = 31
+_INSTANTS = ("event_at", "received_at")
 
 #: Tables of the desk that are kept as files; assessments and plans live in the CRM instead.
 DESK_TABLES = (
@@ -182,56 +184,53 @@ def render_events(frame: pd.DataFrame, kind: Format) -> bytes:
 
 def _json_lines(table: pa.Table) -> Iterator[str]:
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
-    names = table.column_names
+    for name in _INSTANTS:
+        millis = table.column(name).cast(pa.int64()).to_numpy() // 1_000
+        text = np.datetime_as_string(millis.astype("datetime64[ms]"), unit="ms")
+        columns[name] = [value + "Z" for value in text.tolist()]
+    columns["properties"] = [json.loads(text) for text in columns["properties"]]
+    names = list(columns)
     for values in zip(*columns.values(), strict=True):
-        row = dict(zip(names, values, strict=True))
-        for name in ("event_at", "received_at"):
-            row[name] = _instant(row[name])
-        row["properties"] = json.loads(row["properties"]) if row["properties"] else {}
-        yield json.dumps(row, separators=(",", ":")) + "\n"
-
-
-def _instant(value: datetime | None) -> str | None:
-    if value is None:
-        return None
-    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        yield json.dumps(dict(zip(names, values, strict=True)), separators=(",", ":")) + "\n"
 
 
 def _event_table(frame: pd.DataFrame) -> pa.Table:
-    frame = frame.assign(properties=_properties(frame))
-    if "anonymous_id" not in frame.columns:
-        frame = frame.assign(anonymous_id=None)
     columns = []
     for column in _EVENT_SCHEMA:
-        values = pa.Array.from_pandas(frame[column.name])
-        if pa.types.is_timestamp(column.type):
+        if column.name in _INSTANTS:
+            micros = pd.DatetimeIndex(frame[column.name]).as_unit("us").asi8
             # Collectors keep milliseconds; all formats then say the same.
-            values = values.cast(pa.timestamp("us", tz="UTC"))
-            millis = pa.compute.floor_temporal(values, unit="millisecond")
-            columns.append(millis.cast(column.type))
+            columns.append(pa.array(micros // 1_000 * 1_000, type=column.type))
+        elif column.name == "properties":
+            columns.append(pa.array(_properties(frame), type=column.type))
+        elif column.name in frame.columns:
+            columns.append(_strings(frame[column.name]))
         else:
-            columns.append(values.cast(column.type))
+            columns.append(pa.nulls(len(frame), column.type))
     return pa.Table.from_arrays(columns, schema=_EVENT_SCHEMA)
 
 
-def _properties(frame: pd.DataFrame) -> pd.Series:
-    """The properties as JSON text, with the feature put among them where it is not yet."""
-    text = (
-        frame["properties"].astype(object)
-        if "properties" in frame.columns
-        else pd.Series(None, index=frame.index, dtype=object)
-    )
-    text = text.map(lambda v: v if isinstance(v, str) else json.dumps(v) if v else "{}",
-                    na_action="ignore").fillna("{}").astype(str)  # fmt: skip
-    if "feature" not in frame.columns:
+def _strings(values: pd.Series) -> pa.Array:
+    array = pa.Array.from_pandas(values, type=pa.large_string()).cast(pa.string())
+    return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
+
+
+def _properties(frame: pd.DataFrame) -> list[str]:
+    """The properties as JSON text, the feature among them."""
+    texts = frame["properties"].tolist() if "properties" in frame.columns else [None] * len(frame)
+    features = frame["feature"].tolist() if "feature" in frame.columns else [None] * len(frame)
+    # Plain Python: a day has a few thousand rows, for which column operations cost more.
+    return [
+        _with_feature(text if isinstance(text, str) else "{}", feature)
+        for text, feature in zip(texts, features, strict=True)
+    ]
+
+
+def _with_feature(text: str, feature: object) -> str:
+    if not isinstance(feature, str) or '"feature"' in text:
         return text
-    feature = frame["feature"]
-    known = feature.notna() & ~text.str.contains('"feature"', regex=False)
-    quoted = {name: json.dumps(str(name)) for name in feature[known].unique()}
-    head = '{"feature":' + feature.map(quoted).astype(str)
-    rest = np.where(text == "{}", "}", "," + text.str[1:])
-    result: pd.Series = text.where(~known, head + rest)
-    return result
+    head = '{"feature":' + encode_basestring_ascii(feature)
+    return head + "}" if text == "{}" else head + "," + text[1:]
 
 
 def write_usage_monthly(path: Path, usage_monthly: pd.DataFrame, before: date) -> int:

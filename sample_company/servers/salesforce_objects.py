@@ -479,7 +479,7 @@ def _user(tables: Tables) -> SObject:
             first_name=names[0],
             last_name=names[2],
             department=frame["function"].map(_DEPARTMENTS),
-            is_active=~(left.notna() & (left <= at)),
+            may_log_in=~(left.notna() & (left <= at)),
         ),
         "employee_id",
         (
@@ -490,7 +490,7 @@ def _user(tables: Tables) -> SObject:
             Field("Email", "email", "email"),
             Field("Title", "string", "title"),
             Field("Department", "string", "department"),
-            Field("IsActive", "boolean", "is_active"),
+            Field("IsActive", "boolean", "may_log_in"),
             _pick("Function__c", "function", *_DEPARTMENTS),
             Field("Hired_On__c", "date", "hired_on"),
             Field("Left_On__c", "date", "left_on"),

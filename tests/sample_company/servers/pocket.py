@@ -108,11 +108,12 @@ def _items() -> list[dict[str, Any]]:
          "price_id": "price_team", "version_at": at("2026-06-06T10:00:00"),
          "created_at": at("2024-02-01T10:00:00")},
     ]  # fmt: skip
-    for n in range(ITEMS_OF_BIG):
-        rows.append({"subscription_item_id": f"si_gone{n:02d}", "subscription_id": "sub_gone",
-                     "quantity": 1 + n, "price_id": "price_team",
-                     "version_at": at("2024-02-01T10:00:00"),
-                     "created_at": at("2024-02-01T10:00:00")})  # fmt: skip
+    rows += [
+        {"subscription_item_id": f"si_gone{n:02d}", "subscription_id": "sub_gone",
+         "quantity": 1 + n, "price_id": "price_team", "version_at": at("2024-02-01T10:00:00"),
+         "created_at": at("2024-02-01T10:00:00")}
+        for n in range(ITEMS_OF_BIG)
+    ]  # fmt: skip
     return rows
 
 

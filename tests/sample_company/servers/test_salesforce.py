@@ -208,7 +208,7 @@ def test_describe_matches_what_queries_give(sdk: Salesforce) -> None:
     account = {f["name"]: f for f in sdk.Account.describe()["fields"]}
     assert account["OwnerId"]["referenceTo"] == ["User"]
     assert account["Segment__c"]["custom"]
-    assert [v["value"] for v in account["Segment__c"]["picklistValues"]][0] == "SMB"
+    assert account["Segment__c"]["picklistValues"][0]["value"] == "SMB"
 
 
 def test_single_records(sdk: Salesforce) -> None:
