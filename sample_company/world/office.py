@@ -18,40 +18,18 @@ from sample_company.world.noise import Noise
 Days = npt.NDArray[np.datetime64]
 
 ZONE_OF_COUNTRY = {
-    "US": "America/New_York",
-    "CA": "America/Toronto",
-    "BR": "America/Sao_Paulo",
-    "MX": "America/Mexico_City",
-    "GB": "Europe/London",
-    "IE": "Europe/Dublin",
-    "PT": "Europe/Lisbon",
-    "DE": "Europe/Berlin",
-    "FR": "Europe/Paris",
-    "NL": "Europe/Amsterdam",
-    "ES": "Europe/Madrid",
-    "IT": "Europe/Rome",
-    "SE": "Europe/Stockholm",
-    "CH": "Europe/Zurich",
-    "JP": "Asia/Tokyo",
-    "SG": "Asia/Singapore",
-    "IN": "Asia/Kolkata",
-    "AU": "Australia/Sydney",
-    "NZ": "Pacific/Auckland",
+    "United States": "America/New_York",
+    "Canada": "America/Toronto",
+    "Germany": "Europe/Berlin",
+    "United Kingdom": "Europe/London",
+    "Japan": "Asia/Tokyo",
+    "Singapore": "Asia/Singapore",
 }
-ZONE_OF_REGION = {
-    "AMER": "America/Chicago",
-    "NA": "America/Chicago",
-    "LATAM": "America/Sao_Paulo",
-    "EMEA": "Europe/Berlin",
-    "APAC": "Asia/Singapore",
-}
-_DAY_US = 86_400_000_000
 
 
-def zones(country: pd.Series, region: pd.Series) -> npt.NDArray[np.object_]:
-    """Time zone name of each account, by country where it is known, else by region, else UTC."""
-    zone = country.map(ZONE_OF_COUNTRY).fillna(region.map(ZONE_OF_REGION)).fillna("UTC")
-    return zone.to_numpy(dtype=object)
+def zones(country: pd.Series) -> npt.NDArray[np.object_]:
+    """Time zone name of each account by its country; UTC for a country not listed."""
+    return country.map(ZONE_OF_COUNTRY).fillna("UTC").to_numpy(dtype=object)
 
 
 def business_day(first: Any, last: Any, share: Any) -> Days:

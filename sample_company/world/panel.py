@@ -128,7 +128,7 @@ def _accounts(tables: Tables) -> pd.DataFrame:
         workspace.set_index("account_id")["workspace_id"]
     )
     first["key"] = key_of(first["account_id"])
-    first["zone"] = zones(first["country"], first["region"])
+    first["zone"] = zones(first["country"])
     first["entered_on"] = naive(first["created_at"]).astype("datetime64[D]").astype("datetime64[s]")
     return first
 

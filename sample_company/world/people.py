@@ -493,9 +493,9 @@ def _with_duplicates(
 ) -> pd.DataFrame:
     """People entered a second time at the same account, some of them merged later."""
     spells = spells.assign(merged_on=FAR.astype("datetime64[s]"))
-    twice = spells[~spells["is_same_record"]]
-    key = twice["contact_key"].to_numpy()
-    twice = twice[noise.chance(share, "people.duplicate", key)]
+    first_key = spells["contact_key"].to_numpy()
+    chosen = noise.chance(share, "people.duplicate", first_key)
+    twice = only(spells, chosen & ~spells["is_same_record"].to_numpy())
     key = twice["contact_key"].to_numpy()
     record = fold(key, 77)
     known = twice["known_on"].to_numpy().astype("datetime64[D]") + days(
@@ -527,7 +527,7 @@ def _with_duplicates(
         merged_on=merged_on.astype("datetime64[s]"),
         is_continuation=False,
     )
-    real = (known < twice["end"].to_numpy()) & (known <= panel.horizon)
+    real = (known < twice["end"].to_numpy().astype("datetime64[D]")) & (known <= panel.horizon)
     both = pd.concat([spells, only(copies, real)], ignore_index=True)
     return both.sort_values(["known_on", "contact_id"], kind="stable", ignore_index=True)
 
