@@ -303,6 +303,8 @@ class _Reader:
     unexpandable: set[tuple[str, str]] = field(default_factory=set)
     open_items: dict[str, dict[str, dict[str, Any]]] | None = None
     coupons: dict[str, dict[str, Any]] | None = None
+    met_discounts: set[tuple[str, int]] = field(default_factory=set)
+    listed_at: dict[str, int] = field(default_factory=dict)
 
     def close(self) -> None:
         """Frees what comparisons hold."""
@@ -320,6 +322,7 @@ class _Reader:
         feed = windows.newest(history, FEED)
         lists = {r.name: _newest_listing(history, r.name) for r in RESOURCES}
         began = [int(w.generation) for w in lists.values() if w is not None]
+        self.listed_at = {n: int(w.generation) for n, w in lists.items() if w is not None}
         since = int(feed.cursor) if feed is not None else min(began, default=now)
         # Dated by the clock of the answer: a quiet account's newest event may be long ago.
         gap = timedelta(seconds=max(now, _date_header(probe)) - since)
@@ -359,6 +362,7 @@ class _Reader:
 
     def _list(self, resource: Resource, at: int, after: str) -> None:
         """A listing from `after` on, newest first, one window after the other."""
+        self.listed_at[resource.name] = at
         is_whole = after == ""
         seen: list[str] = []
         total = 0
@@ -484,8 +488,8 @@ class _Reader:
             shapes.discount(payload, at, rows)
             return
         resource = _BY_KIND.get(kind)
-        if resource is None:
-            return
+        if resource is None or at <= self.listed_at.get(resource.name, 0):
+            return  # the listing was made later and shows what the event did
         if _is_deletion(event):
             resource.shape(payload, at, rows, deleted=True)
             self.report.table(resource.name).deletes += 1
@@ -653,7 +657,10 @@ class _Reader:
             for name, value in row.items():
                 if same.get(name) is None:
                     same[name] = value
-        rows["discounts"] = list(once.values())
+        # The same discount shows on its subscription, its invoices and their lines: the first, most
+        # telling one lands.
+        rows["discounts"] = [r for k, r in once.items() if k not in self.met_discounts]
+        self.met_discounts |= once.keys()
 
     def _coupon(self, key: str) -> dict[str, Any]:
         names = ("percent_off", "amount_off", "currency", "duration", "duration_in_months")

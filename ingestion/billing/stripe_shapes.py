@@ -289,6 +289,9 @@ def discount(obj: Obj, at: int, rows: Rows, **owner: str | None) -> None:
     if held is None:
         held = (obj.get("source") or {}).get("coupon")
     rule = held if isinstance(held, dict) else {}
+    if any(obj.get(k) for k in ("subscription", "subscription_item", "invoice", "invoice_item")):
+        # An invoice shows its subscription's discounts too; they are not the invoice's own.
+        owner = {"customer_id": owner.get("customer_id")}
     rows["discounts"].append(
         {
             "id": obj.get("id"),
