@@ -18,106 +18,146 @@
 
     hazards: CTE with the key columns, renewal_number, at_risk and lost (counts or shares).
     keys: list of key columns; one fit for each.
-    name: prefix of the CTEs; the last one, `<name>_fit`, has keys, alpha, beta and gradient (largest slope left).
+    name: prefix of the CTEs; the last one, `<name>_fit`, has keys, alpha, beta and gradient (largest slope left
+    in a direction that is free).
 
-    Steps are taken in logarithms, which keeps both parameters above zero; where the surface is not concave its
-    curvature is turned over, so that the step climbs; no step is longer than one unit. Both logarithms stay within +-9: a
-    base without differences between its customers has its maximum at infinity, and at the bound the curve is
-    the constant rate it should be.
+    The search runs over the mean chance to leave, alpha / (alpha + beta), as a logit, and over the likeness of the
+    customers, alpha + beta, as a logarithm. Customers who are all alike have their maximum at infinite likeness:
+    the logarithm stops at 8, where the curve is a constant rate, and the mean goes on to its own maximum there.
+    Where the surface is not concave its curvature is turned over, so that the step climbs; no step is longer than
+    one unit. With r = at_risk, l = lost, k = r - l, T = alpha + beta, m the logit and s the logarithm:
+        slope m   = w (L / alpha - K1)                 w = alpha beta / T, L = sum l, K1 = sum k / (beta + i - 1)
+        slope s   = L + beta K1 - T R1                 R1 = sum r / (T + i - 1)
+        curve mm  = -w^2 (L / alpha^2 + K2) + w (1 - 2 alpha / T) (L / alpha - K1)
+        curve ms  = w (beta K2 - K1)                   K2 = sum k / (beta + i - 1)^2
+        curve ss  = slope s - L - beta^2 K2 + T^2 R2   R2 = sum r / (T + i - 1)^2
 #}
 {% macro sbg_fit_ctes(hazards, keys, name, steps=14) -%}
 {% set key_list = keys | join(', ') %}
+{% set highest_logit = 9.0 %}
+{% set highest_likeness = 8.0 %}
+{% set lowest_likeness = -6.0 %}
 {{ name }}_0 as (
     select
         {{ key_list }},
-        cast(0.0 as double) as ln_alpha,
-        cast(1.0 as double) as ln_beta,
+        cast(-1.0 as double) as leaving_logit,
+        cast(1.3 as double) as likeness,
         cast(0.0 as double) as gradient
     from {{ hazards }}
     group by {{ key_list }}
 ),
 {% for step in range(1, steps + 1) %}
+{{ name }}_params_{{ step }} as (
+    select
+        {{ key_list }},
+        leaving_logit,
+        likeness,
+        exp(likeness) / (1.0 + exp(-1.0 * leaving_logit)) as alpha,
+        exp(likeness) / (1.0 + exp(leaving_logit)) as beta
+    from {{ name }}_{{ step - 1 }}
+),
+
 {{ name }}_sums_{{ step }} as (
     select
         {% for key in keys %}hazards.{{ key }},
         {% endfor -%}
-        params.ln_alpha,
-        params.ln_beta,
-        sum(hazards.lost) - exp(params.ln_alpha) * sum(
-            hazards.at_risk / (exp(params.ln_alpha) + exp(params.ln_beta) + hazards.renewal_number - 1)
-        ) as slope_alpha,
-        exp(params.ln_beta) * sum(
-            (hazards.at_risk - hazards.lost) / (exp(params.ln_beta) + hazards.renewal_number - 1)
-            - hazards.at_risk / (exp(params.ln_alpha) + exp(params.ln_beta) + hazards.renewal_number - 1)
-        ) as slope_beta,
-        -1.0 * sum(hazards.lost) as curve_alpha_lost,
-        -1.0 * sum(
-            (hazards.at_risk - hazards.lost)
-            * power(exp(params.ln_beta) / (exp(params.ln_beta) + hazards.renewal_number - 1), 2)
-        ) as curve_beta_kept,
-        sum(
-            hazards.at_risk
-            / power(exp(params.ln_alpha) + exp(params.ln_beta) + hazards.renewal_number - 1, 2)
-        ) as curve_risk
-    from {{ name }}_{{ step - 1 }} as params
+        params.leaving_logit,
+        params.likeness,
+        params.alpha,
+        params.beta,
+        sum(hazards.lost) as lost,
+        sum((hazards.at_risk - hazards.lost) / (params.beta + hazards.renewal_number - 1)) as kept_1,
+        sum((hazards.at_risk - hazards.lost) / power(params.beta + hazards.renewal_number - 1, 2)) as kept_2,
+        sum(hazards.at_risk / (params.alpha + params.beta + hazards.renewal_number - 1)) as risk_1,
+        sum(hazards.at_risk / power(params.alpha + params.beta + hazards.renewal_number - 1, 2)) as risk_2
+    from {{ name }}_params_{{ step }} as params
     inner join {{ hazards }} as hazards
         on {% for key in keys -%}
             params.{{ key }} = hazards.{{ key }}{{ ' and ' if not loop.last }}
         {%- endfor %}
-    group by {% for key in keys %}hazards.{{ key }}, {% endfor -%} params.ln_alpha, params.ln_beta
+    group by
+        {% for key in keys %}hazards.{{ key }}, {% endfor -%}
+        params.leaving_logit, params.likeness, params.alpha, params.beta
 ),
 
-{{ name }}_curves_{{ step }} as (
+{{ name }}_slopes_{{ step }} as (
     select
         {{ key_list }},
-        ln_alpha,
-        ln_beta,
-        slope_alpha,
-        slope_beta,
-        curve_alpha_lost + power(exp(ln_alpha), 2) * curve_risk + slope_alpha as curve_alpha,
-        curve_beta_kept + power(exp(ln_beta), 2) * curve_risk + slope_beta as curve_beta,
-        exp(ln_alpha + ln_beta) * curve_risk as curve_both
+        leaving_logit,
+        likeness,
+        alpha * beta / (alpha + beta) * (lost / alpha - kept_1) as slope_logit,
+        lost + beta * kept_1 - (alpha + beta) * risk_1 as slope_likeness,
+        alpha * beta / (alpha + beta) * (
+            (beta - alpha) / (alpha + beta) * (lost / alpha - kept_1)
+            - alpha * beta / (alpha + beta) * (lost / power(alpha, 2) + kept_2)
+        ) as curve_logit,
+        alpha * beta / (alpha + beta) * (beta * kept_2 - kept_1) as curve_both,
+        beta * kept_1 - (alpha + beta) * risk_1 - power(beta, 2) * kept_2 + power(alpha + beta, 2) * risk_2
+            as curve_likeness
     from {{ name }}_sums_{{ step }}
 ),
 
-{{ name }}_lifted_{{ step }} as (
+{{ name }}_bounds_{{ step }} as (
     select
         *,
+        case
+            when leaving_logit >= {{ highest_logit }} and slope_logit > 0 then 0.0
+            when leaving_logit <= -{{ highest_logit }} and slope_logit < 0 then 0.0
+            else 1.0
+        end as free_logit,
+        case
+            when likeness >= {{ highest_likeness }} and slope_likeness > 0 then 0.0
+            when likeness <= {{ lowest_likeness }} and slope_likeness < 0 then 0.0
+            else 1.0
+        end as free_likeness,
         greatest(
             0.0,
-            curve_alpha + curve_beta
-            + 2 * sqrt(power((curve_alpha - curve_beta) / 2, 2) + power(curve_both, 2))
-            + 1e-9 * (abs(curve_alpha) + abs(curve_beta) + 1e-9)
+            curve_logit + curve_likeness
+            + 2 * sqrt(power((curve_logit - curve_likeness) / 2, 2) + power(curve_both, 2))
+            + 1e-9 * (abs(curve_logit) + abs(curve_likeness) + 1e-9)
         ) as lift
-    from {{ name }}_curves_{{ step }}
+    from {{ name }}_slopes_{{ step }}
 ),
 
 {{ name }}_moves_{{ step }} as (
     select
         *,
-        (slope_beta * curve_both - slope_alpha * (curve_beta - lift))
-        / ((curve_alpha - lift) * (curve_beta - lift) - power(curve_both, 2)) as move_alpha,
-        (slope_alpha * curve_both - slope_beta * (curve_alpha - lift))
-        / ((curve_alpha - lift) * (curve_beta - lift) - power(curve_both, 2)) as move_beta
-    from {{ name }}_lifted_{{ step }}
+        case
+            when free_logit = 1.0 and free_likeness = 1.0
+                then (slope_likeness * curve_both - slope_logit * (curve_likeness - lift))
+                    / ((curve_logit - lift) * (curve_likeness - lift) - power(curve_both, 2))
+            else free_logit * slope_logit / (abs(curve_logit) + 1e-12)
+        end as move_logit,
+        case
+            when free_logit = 1.0 and free_likeness = 1.0
+                then (slope_logit * curve_both - slope_likeness * (curve_logit - lift))
+                    / ((curve_logit - lift) * (curve_likeness - lift) - power(curve_both, 2))
+            else free_likeness * slope_likeness / (abs(curve_likeness) + 1e-12)
+        end as move_likeness
+    from {{ name }}_bounds_{{ step }}
 ),
 
 {{ name }}_{{ step }} as (
     select
         {{ key_list }},
-        least(9.0, greatest(-9.0, ln_alpha + move_alpha / greatest(1.0, abs(move_alpha), abs(move_beta))))
-            as ln_alpha,
-        least(9.0, greatest(-9.0, ln_beta + move_beta / greatest(1.0, abs(move_alpha), abs(move_beta))))
-            as ln_beta,
-        greatest(abs(slope_alpha), abs(slope_beta)) as gradient
+        least({{ highest_logit }}, greatest(
+            -{{ highest_logit }},
+            leaving_logit + move_logit / greatest(1.0, abs(move_logit), abs(move_likeness))
+        )) as leaving_logit,
+        least({{ highest_likeness }}, greatest(
+            {{ lowest_likeness }},
+            likeness + move_likeness / greatest(1.0, abs(move_logit), abs(move_likeness))
+        )) as likeness,
+        greatest(free_logit * abs(slope_logit), free_likeness * abs(slope_likeness)) as gradient
     from {{ name }}_moves_{{ step }}
 ),
 {% endfor %}
 {{ name }}_fit as (
     select
         {{ key_list }},
-        exp(ln_alpha) as alpha,
-        exp(ln_beta) as beta,
+        exp(likeness) / (1.0 + exp(-1.0 * leaving_logit)) as alpha,
+        exp(likeness) / (1.0 + exp(leaving_logit)) as beta,
+        likeness,
         gradient
     from {{ name }}_{{ steps }}
 )

@@ -117,6 +117,19 @@ monthly as (
     group by workspaces.account_id, usage.month
 ),
 
+-- Which features the months had in common is not told: the richest of three months is the least that was used.
+monthly_features as (
+    select
+        account_id,
+        month_end_on,
+        max(features_used) over (
+            partition by account_id
+            order by month_end_on
+            rows between 2 preceding and current row
+        ) as features_used
+    from monthly
+),
+
 monthly_coverage as (
     select min(month) as first_month_on
     from {{ ref('input_usage_monthly') }}
@@ -164,7 +177,7 @@ measured as (
         end as active_days_28d,
         case bases.usage_basis
             when 'daily' then coalesce(features.features_used_90d, 0)
-            when 'monthly' then coalesce(monthly.features_used, 0)
+            when 'monthly' then coalesce(monthly_features.features_used, 0)
         end as features_used_90d,
         case bases.usage_basis
             when 'daily' then coalesce(features.strategic_features_adopted, 0)
@@ -191,6 +204,10 @@ measured as (
         on bases.account_id = power_users.account_id and bases.observed_on = power_users.observed_on
     left join monthly
         on bases.account_id = monthly.account_id and bases.month_end_on = monthly.month_end_on
+    left join monthly_features
+        on
+            bases.account_id = monthly_features.account_id
+            and bases.month_end_on = monthly_features.month_end_on
     left join {{ ref('int_licence_account_months') }} as licences
         on bases.account_id = licences.account_id and bases.observed_on = licences.observed_on
 ),

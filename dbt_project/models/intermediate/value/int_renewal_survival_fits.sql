@@ -98,7 +98,8 @@ select
     totals.renewals_lost,
     {{ stable('sbg_fit.alpha', 6) }} as alpha,
     {{ stable('sbg_fit.beta', 6) }} as beta,
-    sbg_fit.gradient < 0.000001 * totals.renewals_decided as is_converged
+    sbg_fit.gradient < 0.000001 * totals.renewals_decided as is_converged,
+    sbg_fit.likeness >= 8 as is_homogeneous
 from sbg_fit
 inner join totals
     on sbg_fit.month_end_on = totals.month_end_on and sbg_fit.segment = totals.segment

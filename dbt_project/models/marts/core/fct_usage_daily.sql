@@ -21,4 +21,5 @@ left join {{ ref('int_account_map') }} as accounts
     on workspaces.account_id = accounts.source_account_id
 where
     daily.usage_on <= {{ as_of_date() }}
+    and daily.known_through < {{ as_of_end() }}
     and not coalesce(accounts.is_test, false)
