@@ -1,6 +1,7 @@
 """The few figures a person wants to see first, read from a published night.
 
-Belongs here: queries over public marts. Must not be here: definitions (the marts have them), layout.
+Belongs here: queries over public marts. Must not be here: definitions (the marts have them), or
+layout.
 """
 
 from __future__ import annotations
