@@ -5,7 +5,12 @@
 
 {# Whole days from a date to the observation. #}
 {% macro days_since(observed_on, day) -%}
-    {{ dbt.datediff(day, observed_on, 'day') }}
+    {{ at_most_two_years(dbt.datediff(day, observed_on, 'day')) }}
+{%- endmacro %}
+
+{# Two years ago and ten years ago are the same news; without the cap one old account outweighs all others. #}
+{% macro at_most_two_years(days) -%}
+    case when {{ days }} > 730 then 730 else {{ days }} end
 {%- endmacro %}
 
 {# 1 or 0. #}

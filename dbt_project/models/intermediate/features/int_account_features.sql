@@ -46,7 +46,7 @@
         'relationship', 'two_way_trend_12m',
         relative_change('4.0 * touches.two_way_touches_90d', 'touches.two_way_touches_12m')
     ),
-    ('relationship', 'days_since_two_way', 'touches.days_since_two_way_touch'),
+    ('relationship', 'days_since_two_way', at_most_two_years('touches.days_since_two_way_touch')),
     ('relationship', 'visits_12m', 'touches.visits_12m'),
     ('relationship', 'trainings_12m', 'touches.trainings_12m'),
     ('relationship', 'contacts_end_user', 'people.contacts_end_user'),
@@ -56,8 +56,7 @@
     ('relationship', 'people_in_touch_180d', 'people.people_in_touch_180d'),
     ('relationship', 'level_diversity', 'people.level_diversity'),
     ('relationship', 'is_single_threaded', as_flag('people.is_single_threaded')),
-    ('executive', 'days_since_director', 'touches.days_since_director_touch'),
-    ('executive', 'days_since_two_way_director', 'touches.days_since_two_way_director_touch'),
+    ('executive', 'days_since_director', at_most_two_years('touches.days_since_director_touch')),
     ('executive', 'director_touches_12m', 'touches.director_touches_12m'),
     ('executive', 'contacts_director_plus', 'people.contacts_director_plus'),
     ('executive', 'directors_departed_12m', 'people.directors_departed_12m'),
