@@ -6,13 +6,16 @@ Belongs here: which assets a job holds, executors, the schedule. Must not be her
 from datetime import timedelta
 
 import dagster as dg
+from dagster._core.definitions.unresolved_asset_job_definition import (
+    UnresolvedAssetJobDefinition,
+)
 
 from orchestration.assets.scores import BACKFILL
 
 NIGHTLY = "nightly"
 
 
-def nightly_job() -> dg.UnresolvedAssetJobDefinition:
+def nightly_job() -> UnresolvedAssetJobDefinition:
     """Everything but past months, in one process: starting processes would dominate."""
     return dg.define_asset_job(
         NIGHTLY,
@@ -22,7 +25,7 @@ def nightly_job() -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def backfill_job() -> dg.UnresolvedAssetJobDefinition:
+def backfill_job() -> UnresolvedAssetJobDefinition:
     """Scores of past month-ends, one partition a month."""
     return dg.define_asset_job(
         "backfill",

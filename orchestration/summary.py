@@ -84,8 +84,8 @@ def _figures(figures: Headlines) -> str:
         f"MRR {_money(figures.mrr_usd)} from {figures.paying_accounts:,} accounts, "
         f"NRR {_share(figures.nrr_12m)}, GRR {_share(figures.grr_12m)} over 12 months\n"
         f"Due within 90 days: {figures.renewals_due} renewals, "
-        f"{_money(figures.renewals_due_arr_usd)} ARR.   At risk: {figures.accounts_at_risk} accounts, "
-        f"{_money(figures.at_risk_arr_usd)} ARR\n"
+        f"{_money(figures.renewals_due_arr_usd)} ARR.   "
+        f"At risk: {figures.accounts_at_risk} accounts, {_money(figures.at_risk_arr_usd)} ARR\n"
     )
 
 
