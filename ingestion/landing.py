@@ -115,10 +115,10 @@ class Landing:
         if bad:
             self.report.table(name).rejects += len(bad)
 
-    def add_window(self, window: Window) -> None:
-        """Adds a finished stretch; it counts when the load does."""
+    def add_window(self, window: Window, table: str = "") -> None:
+        """Adds a finished stretch (of a table, if the resource has another name)."""
         self._windows.append(window)
-        self.report.table(window.resource).windows += 1
+        self.report.table(table or window.resource).windows += 1
 
     @property
     def is_due(self) -> bool:

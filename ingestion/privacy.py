@@ -58,6 +58,7 @@ PERSONAL_FIELDS = frozenset(
 )
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.:-])\+?\(?\d{1,4}\)?(?:[ ()/-]{1,2}\d{2,5}){2,5}(?![\w.:-])")
+_DATE = re.compile(r"(19|20)\d\d-[01]\d-[0-3]\d")
 _NAMES = re.compile(
     r"(^|_)(first_?name|last_?name|full_?name|user_?name|contact_?name|e_?mail|phone|mobile|fax)(_|$)",
     re.IGNORECASE,
@@ -73,7 +74,7 @@ def hash_email(email: str | None) -> str | None:
 
 def mask(text: str) -> str:
     """The text with whatever looks like an e-mail address or a phone number blanked."""
-    return _PHONE.sub(REDACTED, _EMAIL.sub(REDACTED, text))
+    return _PHONE.sub(_unless_date, _EMAIL.sub(REDACTED, text))
 
 
 def redact(record: Mapping[str, Any], table: Table | None) -> dict[str, Any]:
@@ -96,6 +97,12 @@ def is_redacted(value: Any) -> bool:
     if isinstance(value, list):
         return any(is_redacted(v) for v in value)
     return False
+
+
+def _unless_date(found: re.Match[str]) -> str:
+    digits = sum(c.isdigit() for c in found.group())
+    is_date = _DATE.match(found.group()) is not None
+    return found.group() if is_date or not 7 <= digits <= 15 else REDACTED
 
 
 def _redact(key: str, value: Any, personal: set[str]) -> Any:

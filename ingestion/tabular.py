@@ -189,7 +189,7 @@ def _records(source: Source, report: LoadReport) -> Iterator[dict[str, Any]]:
             f"{source.name}: not loaded, the column {', '.join(lacking)} is missing. Add it to "
             "the header."
         )
-    extra = sorted(set(names) - known - {UPDATED})
+    extra = sorted(set(names) - known - {UPDATED, "known_at"})
     if extra:
         report.note(f"{source.name}: column {', '.join(extra)} is not loaded; no table has it.")
     for number, record in found:

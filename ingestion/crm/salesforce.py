@@ -221,11 +221,13 @@ class _Reader:
                 if landed.is_due and newest is not None:
                     self.progress(f"salesforce: {config.name} {total:,}")
                     at = newest.isoformat()
-                    landed.add_window(Window(config.name, kind, generation, at, rows=total))
+                    window = Window(config.name, kind, generation, at, rows=total)
+                    landed.add_window(window, config.table.name)
                     landed.flush()
         if kind == LISTING or total:
             at = newest.isoformat() if newest is not None else ""
-            landed.add_window(Window(config.name, kind, generation, at, is_last=True, rows=total))
+            window = Window(config.name, kind, generation, at, is_last=True, rows=total)
+            landed.add_window(window, config.table.name)
             self.progress(f"salesforce: {config.name} {total:,}")
 
     def _refresh(self, config: ObjectConfig) -> None:
@@ -248,9 +250,8 @@ class _Reader:
         landed.add_rows(config.table.name, self._tombstones(config, gone, now))
         last = windows.newest(windows.finished(self.lake, config.table.source), config.name)
         at = last.cursor if last is not None else ""
-        landed.add_window(
-            Window(config.name, LISTING, now.isoformat(), at, is_last=True, rows=total)
-        )
+        window = Window(config.name, LISTING, now.isoformat(), at, is_last=True, rows=total)
+        landed.add_window(window, config.table.name)
         self.report.note(f"{config.name} was read in full again, as every four weeks.")
         landed.flush()
 
@@ -295,7 +296,8 @@ class _Reader:
                 total += fresh.num_rows
                 if landed.is_due:
                     landed.flush()
-        landed.add_window(Window(config.name, BACKFILL, is_last=True, rows=total))
+        window = Window(config.name, BACKFILL, is_last=True, rows=total)
+        landed.add_window(window, config.table.name)
         landed.flush()
 
     def refetch(self, table: str, keys: Sequence[str]) -> None:
@@ -375,6 +377,9 @@ def _record(config: ObjectConfig, record: Mapping[str, Any]) -> dict[str, Any]:
     by_field = {k.lower(): v for k, v in record.items()}
     row = {column: by_field.get(api.lower()) for column, api in config.fields.items()}
     row["_version_at"] = by_field.get(config.cursor.lower())
+    if "is_deleted" in config.table.by_name:
+        # Users are deactivated, never deleted, and have no such field.
+        row["is_deleted"] = bool(row.get("is_deleted"))
     if config.table.source == "desk":
         row["_source_file"] = config.name
         row["_deleted"] = bool(by_field.get("isdeleted"))

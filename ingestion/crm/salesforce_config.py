@@ -126,27 +126,28 @@ def _object(name: str, entry: Any, problems: list[str]) -> ObjectConfig | None:
             "table of the success desk it fills, with `desk:`."
         )
         return None
-    mapped: dict[str, str] = dict(entry.get("columns") or {})
+    mapped: dict[str, str | None] = dict(entry.get("columns") or {})
     problems.extend(
         f"{name}: {table.name} has no column {column!r}."
         for column in mapped
         if column not in table.by_name
     )
     for column, field in mapped.items():
-        if snake(str(field)) in privacy.NEVER_LANDED:
+        if field is not None and snake(field) in privacy.NEVER_LANDED:
             problems.append(
                 f"{name}: {field} may not land as {column}; it is excluded for privacy."
             )
     cursor = str(entry.get("cursor") or "SystemModstamp")
     if desk:
-        fields = mapped
-        lacking = [c.name for c in table.fields if c.required and c.name not in mapped]
+        fields = {c: f for c, f in mapped.items() if f is not None}
+        lacking = [c.name for c in table.fields if c.required and c.name not in fields]
         problems.extend(
             f"{name}: {column} of {table.name} must be filled; map it to a field."
             for column in sorted(set(lacking) - _MADE_HERE)
         )
     else:
-        fields = {c.name: field_name(c.name) for c in table.fields} | mapped
+        named = {c.name: field_name(c.name) for c in table.fields} | mapped
+        fields = {c: f for c, f in named.items() if f is not None}
         if cursor != "SystemModstamp":
             fields["system_modstamp"] = cursor
     return ObjectConfig(name, table, fields, cursor, frozenset(entry.get("lookups") or ()))

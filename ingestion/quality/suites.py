@@ -16,7 +16,7 @@ from dataclasses import dataclass
 os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
 
 from great_expectations.core import ExpectationSuite
-from great_expectations.expectations.core import (
+from great_expectations.expectations.core import (  # type: ignore[attr-defined]
     ExpectColumnValuesToBeBetween,
     ExpectColumnValuesToBeUnique,
     ExpectColumnValuesToNotBeNull,
