@@ -356,7 +356,7 @@ def iter_usage_days(
     if last < first:
         raise ValueError(f"the last day {last} lies before the first day {first}")
     usage = Usage.of(world.tables, world.config)
-    oldest = max(first - timedelta(days=_LOOK_BACK_DAYS), raw_from(world.config))
+    oldest = max(first - timedelta(days=_LOOK_BACK_DAYS), world.config.first_day)
     month_no = (oldest.year - 1970) * 12 + oldest.month - 1
     newest = last + timedelta(days=_LOOK_AHEAD_DAYS)
     final = min((newest.year - 1970) * 12 + newest.month - 1, world.config.horizon_month)
