@@ -176,3 +176,72 @@ def differences(
         "truth_movements": compare_movements(marts["fct_mrr_movements"], truth["truth_movements"]),
         "truth_terms": compare_terms(marts["fct_contract_terms"], truth["truth_terms"], as_of),
     }
+
+
+def survival_of_truth(truth_mrr: pd.DataFrame, truth_movements_surviving: pd.DataFrame) -> pd.DataFrame:
+    """Kaplan-Meier estimate of staying, counted from the truth by cohort month and for all.
+
+    Args:
+        truth_mrr: Every account-month, from which the first month paid and the last month seen follow.
+        truth_movements_surviving: Movements by surviving account, from which the first churn follows.
+
+    Returns:
+        cohort_month (`ever` for all), tenure_month, logos_at_risk, logos_churned, survival_rate.
+    """
+    mrr = truth_mrr.assign(number=_month_number(truth_mrr["month"]))
+    paid = mrr[mrr["mrr_usd"].gt(0)].groupby("surviving_account_id")["number"].min()
+    churn = truth_movements_surviving[truth_movements_surviving["movement_type"].eq("churn")]
+    left = churn.assign(number=_month_number(churn["month"])).groupby("account_id")["number"].min()
+    lives = pd.DataFrame({"born": paid, "left": left.reindex(paid.index)})
+    lives["seen"] = int(mrr["number"].max()) - lives["born"]
+    lives["died"] = lives["left"] - lives["born"]
+    curves = [_curve(lives, "ever")]
+    curves += [
+        _curve(part, str(pd.Period(year=born // 12, month=born % 12 + 1, freq="M").end_time.date()))
+        for born, part in lives.groupby("born")
+    ]
+    return pd.concat(curves, ignore_index=True)
+
+
+def _curve(lives: pd.DataFrame, cohort: str) -> pd.DataFrame:
+    """Product limit over the months that the oldest of the cohort has been seen for."""
+    rows, survival = [], 1.0
+    for month in range(int(lives["seen"].max()) + 1):
+        there = lives["seen"].ge(month) & ~lives["died"].lt(month)
+        died = there & lives["died"].eq(month)
+        if there.any():
+            survival *= 1.0 - died.sum() / there.sum()
+        rows.append((cohort, month, int(there.sum()), int(died.sum()), survival))
+    columns = ["cohort_month", "tenure_month", "logos_at_risk", "logos_churned", "survival_rate"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _month_number(days: pd.Series) -> pd.Series:
+    """Months since the year zero, so that differences are months."""
+    stamps = pd.to_datetime(days)
+    return stamps.dt.year * 12 + stamps.dt.month - 1
+
+
+def compare_survival(
+    cohort_retention: pd.DataFrame,
+    truth_mrr: pd.DataFrame,
+    truth_movements_surviving: pd.DataFrame,
+) -> pd.DataFrame:
+    """`cohorts.cohort_retention` (all segments and origins, by month and for ever) against the truth's estimate."""
+    whole = cohort_retention[
+        cohort_retention["segment"].eq("(all)")
+        & cohort_retention["acquisition_origin"].eq("(all)")
+        & cohort_retention["cohort_level"].isin(["month", "ever"])
+    ]
+    found = whole.assign(
+        cohort_month=_text(whole["cohort_month"]).where(whole["cohort_level"].eq("month"), "ever"),
+        survival_millionths=whole["survival_rate"].mul(1e6).round().astype("int64"),
+    )
+    truth = survival_of_truth(truth_mrr, truth_movements_surviving)
+    truth = truth.assign(survival_millionths=truth["survival_rate"].mul(1e6).round().astype("int64"))
+    return compare(
+        found,
+        truth,
+        key=["cohort_month", "tenure_month"],
+        exact=["logos_at_risk", "logos_churned", "survival_millionths"],
+    )

@@ -24,7 +24,7 @@ touches as (
         {{ month_end('event_on') }} as month_end_on,
         count(*) as touches
     from {{ ref('fct_touchpoints') }}
-    where account_id is not null and employee_function is not null
+    where account_id is not null and coalesce(employee_function, 'unknown') not in ('product', 'engineering')
     group by account_id, {{ month_end('event_on') }}
 ),
 
@@ -67,7 +67,8 @@ happenings as (
         account_months.account_id,
         sum(12 * account_months.churn_usd) as lost_arr_usd,
         sum(12 * account_months.contraction_usd) as contracted_arr_usd,
-        max(case when account_months.churn_usd > 0 then 1 else 0 end) as has_churned,
+        max(case when account_months.churn_usd > 0 and account_months.closing_mrr_usd = 0 then 1 else 0 end)
+            as has_churned,
         sum(coalesce(touches.touches, 0)) as touches
     from quarter_months
     inner join account_months on quarter_months.month_end_on = account_months.month_end_on

@@ -86,8 +86,8 @@ months as (
         {%- endfor %}
         sum(closing_mrr_usd) as closing_mrr_usd,
         count(case when is_paying then 1 end) as paying_accounts,
-        count(case when new_usd > 0 then 1 end) as new_accounts,
-        count(case when churn_usd > 0 then 1 end) as churned_accounts,
+        count(case when new_usd > 0 and opening_mrr_usd = 0 then 1 end) as new_accounts,
+        count(case when churn_usd > 0 and closing_mrr_usd = 0 then 1 end) as churned_accounts,
         count(case when reactivation_usd > 0 then 1 end) as reactivated_accounts,
         sum(case when mrr_before_usd > 0 then mrr_before_usd else 0 end) as base_mrr_12m_usd,
         sum(case when mrr_before_usd > 0 then closing_mrr_usd else 0 end) as now_mrr_12m_usd,
