@@ -142,12 +142,23 @@ accounts as (
 ),
 
 -- Bands among the accounts of the same day: what a customer weighed then, not what it weighs now.
-bands as (
+ranked as (
     select
         account_id,
         observed_on,
-        percent_rank() over (partition by observed_on order by arr_usd desc, account_id) as arr_rank
+        (row_number() over (partition by observed_on order by arr_usd desc, account_id) - 1.0)
+        / count(*) over (partition by observed_on) as rank_share
     from {{ ref('int_contract_account_months') }}
+),
+
+bands as (
+    select
+        ranked.account_id,
+        ranked.observed_on,
+        thresholds.band
+    from ranked
+    inner join {{ ref('attention_band_thresholds') }} as thresholds
+        on ranked.rank_share >= thresholds.rank_share_from and ranked.rank_share < thresholds.rank_share_to
 )
 
 select
@@ -158,11 +169,7 @@ select
     contracts.next_due_on as label_due_on,
     contracts.label_known_on,
     accounts.segment,
-    case
-        when bands.arr_rank < {{ var('attention_band_top_share', 0.1) }} then 'top'
-        when bands.arr_rank >= 1 - {{ var('attention_band_tail_share', 0.4) }} then 'tail'
-        else 'middle'
-    end as attention_band,
+    bands.band as attention_band,
     contracts.cycle_number,
     {{ stable(dbt.datediff('contracts.observed_on', 'contracts.next_due_on', 'day') ~ ' / 30.4375', 6) }}
         as months_to_renewal,
