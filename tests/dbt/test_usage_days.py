@@ -1,4 +1,4 @@
-"""Usage is replaced by day: the table is a function of lake and as-of date, however it came about."""
+"""Usage is replaced by day: the table is a function of lake and as-of date, whatever it held."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from ingestion.lake import Lake, ensure_anchors, write_parquet
 from tests.dbt.project import Warehouse
 
 MODELS = "+input_usage_daily"
+PARTS = ("staging/usage", "staging/lake", "inputs/usage/input_usage_daily.*")
 CONTENT = """
     select workspace_id, product_user_id, usage_on, feature_id, events, known_through
     from inputs.input_usage_daily
@@ -75,10 +76,27 @@ def at(day: int, hour: int = 12) -> datetime:
     return datetime(2024, 3, 1, hour, tzinfo=UTC) + timedelta(days=day)
 
 
+@pytest.fixture(scope="session")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    return Warehouse(tmp_path_factory.mktemp("usage"), PARTS)
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    lake = Lake(tmp_path / "lake", tmp_path / "work")
+def warehouse(place: Warehouse) -> Warehouse:
+    place.clear()
+    return place
+
+
+@pytest.fixture
+def empty_lake(warehouse: Warehouse, tmp_path: Path) -> Lake:
+    lake = Lake(warehouse.lake, tmp_path)
     ensure_anchors(lake)
+    return lake
+
+
+@pytest.fixture
+def lake(empty_lake: Lake) -> Lake:
+    lake = empty_lake
     land(
         lake,
         "1",
@@ -87,15 +105,20 @@ def lake(tmp_path: Path) -> Lake:
     return lake
 
 
-def fresh(lake: Lake, as_of: str, file: Path) -> list[tuple[object, ...]]:
-    """What a warehouse without a past holds."""
-    warehouse = Warehouse(lake.root, file)
+def fresh(warehouse: Warehouse, as_of: str) -> list[tuple[object, ...]]:
+    """What a warehouse without a past holds; the one with a past is put back."""
+    kept = warehouse.file.with_name("kept")
+    warehouse.file.rename(kept)
     warehouse.build(MODELS, as_of)
-    return warehouse.rows(CONTENT)
+    rows = warehouse.rows(CONTENT)
+    warehouse.forget()
+    kept.rename(warehouse.file)
+    return rows
 
 
-def test_later_and_earlier_dates_give_what_a_fresh_build_gives(lake: Lake, tmp_path: Path) -> None:
-    warehouse = Warehouse(lake.root, tmp_path / "kept.duckdb")
+def test_later_and_earlier_dates_give_what_a_fresh_build_gives(
+    lake: Lake, warehouse: Warehouse
+) -> None:
     warehouse.build(MODELS, "2024-03-05")
     assert sum(row[4] for row in warehouse.rows(CONTENT)) == 50
 
@@ -105,17 +128,16 @@ def test_later_and_earlier_dates_give_what_a_fresh_build_gives(lake: Lake, tmp_p
     land(lake, "3", [("never", at(2), at(6), "u9")], finished=False)
     warehouse.build(MODELS, "2024-03-07")
     after = warehouse.rows(CONTENT)
-    assert after == fresh(lake, "2024-03-07", tmp_path / "fresh_after.duckdb")
+    assert after == fresh(warehouse, "2024-03-07")
     assert sum(row[4] for row in after) == 60 + 1 + 3, "the repeated message counts once"
 
     warehouse.build(MODELS, "2024-03-03")
     before = warehouse.rows(CONTENT)
-    assert before == fresh(lake, "2024-03-03", tmp_path / "fresh_before.duckdb")
+    assert before == fresh(warehouse, "2024-03-03")
     assert sum(row[4] for row in before) == 30, "what was received later is not known"
 
 
-def test_only_days_with_news_are_replaced(lake: Lake, tmp_path: Path) -> None:
-    warehouse = Warehouse(lake.root, tmp_path / "kept.duckdb")
+def test_only_days_with_news_are_replaced(lake: Lake, warehouse: Warehouse) -> None:
     warehouse.build(MODELS, "2024-03-07")
     for day in range(6):
         if day != 1:  # files of all other days vanish: reading them would show
@@ -127,13 +149,10 @@ def test_only_days_with_news_are_replaced(lake: Lake, tmp_path: Path) -> None:
     assert sum(row[4] for row in warehouse.rows(CONTENT)) == 61
 
 
-def test_killed_build_leaves_nothing_half_done(tmp_path: Path) -> None:
-    lake = Lake(tmp_path / "lake", tmp_path / "work")
-    ensure_anchors(lake)
-    days = 400
+def test_killed_build_leaves_nothing_half_done(empty_lake: Lake, warehouse: Warehouse) -> None:
+    lake, days = empty_lake, 200
     land(lake, "1", [(f"m{d}", at(d), at(d), "u") for d in range(days)])
     as_of = str(at(days).date())
-    warehouse = Warehouse(lake.root, tmp_path / "kept.duckdb")
     warehouse.build(MODELS, str(at(days // 2).date()))
     land(lake, "2", [(f"n{d}", at(d), at(days), "u") for d in range(days)])
 
@@ -148,7 +167,7 @@ def test_killed_build_leaves_nothing_half_done(tmp_path: Path) -> None:
         for line in run.stdout:
             if "START sql overwrite_days" in line:
                 started = True
-                time.sleep(0.7)  # some hundred batches, one a day, take several seconds
+                time.sleep(0.7)  # two hundred batches, one a day, take several seconds
                 run.send_signal(signal.SIGKILL)
                 break
         run.wait()
