@@ -86,7 +86,7 @@ people as (
         *,
         row_number() over (
             partition by account_id, observed_on, person_id
-            order by is_gone, started_on desc
+            order by is_gone asc, started_on desc
         ) as spell_rank
     from seen
 ),
@@ -243,15 +243,15 @@ select
     case
         when counts.ever_champion = 1 or counts.ever_sponsor = 1
             then coalesce(
-                counts.champion_in_place = 0
-                and {{ within_days('counts.champion_left_on', 'observations.observed_on', 365) }},
-                false
-            )
-            or coalesce(
-                counts.sponsor_in_place = 0
-                and {{ within_days('counts.sponsor_left_on', 'observations.observed_on', 365) }},
-                false
-            )
+                    counts.champion_in_place = 0
+                    and {{ within_days('counts.champion_left_on', 'observations.observed_on', 365) }},
+                    false
+                )
+                or coalesce(
+                    counts.sponsor_in_place = 0
+                    and {{ within_days('counts.sponsor_left_on', 'observations.observed_on', 365) }},
+                    false
+                )
     end as is_champion_or_sponsor_gone,
     case
         when counts.account_id is not null and observations.observed_on >= coverage.recorded_from_on

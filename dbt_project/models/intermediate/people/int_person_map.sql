@@ -72,14 +72,14 @@ label_0 as (
 ),
 
 {% for round in range(1, rounds + 1) %}
-label_{{ round }} as (
-    select
-        links.contact_id,
-        min(labels.label) as label
-    from links
-    inner join label_{{ round - 1 }} as labels on links.other_id = labels.contact_id
-    group by links.contact_id
-),
+    label_{{ round }} as (
+        select
+            links.contact_id,
+            min(labels.label) as label
+        from links
+        inner join label_{{ round - 1 }} as labels on links.other_id = labels.contact_id
+        group by links.contact_id
+    ),
 
 {% endfor %}
 -- The oldest record gives the person's id: it stays when newer records are found to be the same human.

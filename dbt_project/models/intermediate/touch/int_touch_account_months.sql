@@ -131,12 +131,13 @@ last_touches as (
         {% for kind in [
             'touch', 'two_way_touch', 'director_touch', 'two_way_director_touch', 'visit', 'value_report'
         ] -%}
-            max(visible_by_month.{{ kind }}_on) over (
-                partition by months.account_id
-                order by months.month_number
-                rows unbounded preceding
+        max(visible_by_month.{{ kind }}_on) over (
+            partition by months.account_id
+            order by months.month_number
+            rows unbounded preceding
             ) as last_{{ kind }}_on{{ ',' if not loop.last }}
-        {% endfor %}
+    
+    {% endfor %}
     from months
     left join visible_by_month
         on

@@ -50,9 +50,9 @@ costed as (
             when wins.opportunity_type = 'renewal' then null
             when spending.cost_usd > quarters.recorded_cost_usd
                 then cast(
-                    (spending.cost_usd - quarters.recorded_cost_usd) / quarters.wins_without_cost
-                    as decimal(18, 2)
-                )
+                        (spending.cost_usd - quarters.recorded_cost_usd) / quarters.wins_without_cost
+                        as decimal(18, 2)
+                    )
         end as cost_usd,
         case when wins.acquisition_cost_usd is null then 1 else 0 end as is_allocated
     from wins

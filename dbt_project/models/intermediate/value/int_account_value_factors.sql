@@ -114,9 +114,9 @@ survived as (
         case
             when is_evergreen and span_months > 0
                 then power(
-                    greatest(kept_share, 1e-12),
-                    1.0 / case when span_number = 0 then span_months else 12.0 end
-                )
+                        greatest(kept_share, 1e-12),
+                        1.0 / case when span_number = 0 then span_months else 12.0 end
+                    )
             else 1.0
         end as kept_each_month
     from spans

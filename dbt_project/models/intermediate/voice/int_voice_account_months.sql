@@ -122,12 +122,13 @@ select
                 then cast(coalesce(advocacy.{{ measure }}, 0) as bigint)
         end as {{ measure }},
     {% endfor -%}
-    {% for measure in ['mentions_90d', 'competitor_connections_28d', 'competitor_connections_12m'] -%}
-        case
-            when observations.observed_on >= social_coverage.recorded_from_on
-                then cast(coalesce(social.{{ measure }}, 0) as bigint)
-        end as {{ measure }}{{ ',' if not loop.last }}
-    {% endfor %}
+{% for measure in ['mentions_90d', 'competitor_connections_28d', 'competitor_connections_12m'] -%}
+    case
+        when observations.observed_on >= social_coverage.recorded_from_on
+            then cast(coalesce(social.{{ measure }}, 0) as bigint)
+    end as {{ measure }}{{ ',' if not loop.last }}
+
+{% endfor %}
 from observations
 cross join advocacy_coverage
 cross join social_coverage

@@ -18,10 +18,10 @@ contacts as (
         row_number() over (
             partition by persons.person_id
             order by
-                contacts.is_deleted,
+                contacts.is_deleted asc,
                 case when contacts.merged_into_contact_id is null then 0 else 1 end,
                 contacts.created_at desc,
-                contacts.contact_id
+                contacts.contact_id asc
         ) as newest_rank
     from {{ ref('input_contacts') }} as contacts
     inner join {{ ref('int_person_map') }} as persons on contacts.contact_id = persons.contact_id
@@ -38,7 +38,7 @@ spells as (
         is_champion,
         row_number() over (
             partition by person_id
-            order by case when ended_on is null then 0 else 1 end, started_on desc, account_id
+            order by case when ended_on is null then 0 else 1 end, started_on desc, account_id asc
         ) as newest_rank,
         count(*) over (partition by person_id) as spell_count
     from {{ ref('int_person_spells') }}

@@ -273,11 +273,11 @@ dimensions as (
 
 weights as (
     select
-        {% for dimension in dimensions -%}
+    {% for dimension in dimensions -%}
             max(case when dimension = '{{ dimension }}' then weight end) as {{ dimension }},
             max(case when dimension = '{{ dimension }}' then label end) as {{ dimension }}_label
             {{- ',' if not loop.last }}
-        {% endfor %}
+    {% endfor %}
     from {{ ref('value_dimension_weights') }}
 ),
 
@@ -330,7 +330,7 @@ reasons as (
         label,
         row_number() over (
             partition by account_id, month_end_on
-            order by points desc, label
+            order by points desc, label asc
         ) as reason_rank
     from contributions
 ),
@@ -353,16 +353,16 @@ placed as (
         case
             when true_value_score is not null
                 then rank() over (
-                    partition by month_end_on, case when true_value_score is null then 0 else 1 end
-                    order by round(true_value_score, 9) desc
-                )
+                        partition by month_end_on, case when true_value_score is null then 0 else 1 end
+                        order by round(true_value_score, 9) desc
+                    )
         end as true_value_rank,
         case
             when clv_usd is not null
                 then rank() over (
-                    partition by month_end_on, case when clv_usd is null then 0 else 1 end
-                    order by round(clv_usd, 2) desc
-                )
+                        partition by month_end_on, case when clv_usd is null then 0 else 1 end
+                        order by round(clv_usd, 2) desc
+                    )
         end as clv_rank,
         {{ percentile_of('true_value_score') }} as true_value_percentile,
         sum(effort_hours_12m) over (partition by month_end_on) / 12.0

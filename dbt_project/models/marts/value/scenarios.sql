@@ -54,14 +54,14 @@ retention_0 as (
 ),
 
 {% for step in range(1, newton_steps + 1) %}
-retention_{{ step }} as (
-    select
-        scenario_id,
-        multiple,
-        years,
-        {{ net_retention_step('retention', 'multiple', 'years') }} as retention
-    from retention_{{ step - 1 }}
-),
+    retention_{{ step }} as (
+        select
+            scenario_id,
+            multiple,
+            years,
+            {{ net_retention_step('retention', 'multiple', 'years') }} as retention
+        from retention_{{ step - 1 }}
+    ),
 
 {% endfor %}
 survivors as (
