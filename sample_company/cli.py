@@ -62,12 +62,17 @@ def _parser() -> argparse.ArgumentParser:
     _serve_options(start)
     start.add_argument(
         "--env-file", type=Path, default=None, metavar="FILE",
-        help=f"settings file to write (default: {daemon.SETTINGS_FILE} in TENURE_HOME or the "
-        "project); a file of somebody else is never overwritten",
+        help=f"settings file to write (default: TENURE_ENV_FILE, or {daemon.SETTINGS_FILE} in "
+        "TENURE_HOME or the project); a file of somebody else is never overwritten",
+    )  # fmt: skip
+    start.add_argument(
+        "--unless-configured", action="store_true",
+        help="do nothing where the environment or the settings file names other systems",
     )  # fmt: skip
     start.set_defaults(run=_start)
 
     stop = commands.add_parser("stop", help="stop the background process")
+    stop.add_argument("--quiet", action="store_true", help="say nothing")
     stop.set_defaults(run=_stop)
 
     status = commands.add_parser("status", help="what is running; exit code 3 if nothing is")
@@ -165,15 +170,20 @@ def _say(line: str) -> None:
 
 
 def _start(options: argparse.Namespace) -> int:
-    env_file = options.env_file or daemon.home() / daemon.SETTINGS_FILE
-    health = daemon.start(_plan(options), env_file.expanduser().resolve(), _say)
+    env_file = (options.env_file or daemon.settings_file()).expanduser().resolve()
+    if options.unless_configured and (place := daemon.own_sources(env_file)) is not None:
+        _say(f"sources are configured in {place}; the sample company is not needed")
+        return 0
+    health = daemon.start(_plan(options), env_file, _say)
     _say(health["line"])
     _say(f"settings: {env_file}")
     return 0
 
 
 def _stop(options: argparse.Namespace) -> int:
-    _say("stopped" if daemon.stop() else "nothing is running")
+    stopped = daemon.stop()
+    if not options.quiet:
+        _say("stopped" if stopped else "nothing is running")
     return 0
 
 
@@ -193,14 +203,16 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from sample_company import serving
+
     folder = daemon.state_folder()
     folder.mkdir(parents=True, exist_ok=True)
 
-    def show(company: daemon.Company) -> None:
+    def show(company: serving.Company) -> None:
         if not options.detached:
             print(daemon.settings_text(company.env()), end="", flush=True)
 
-    daemon.serve(_plan(options), folder, _say, detached=options.detached, on_ready=show)
+    serving.serve(_plan(options), folder, _say, detached=options.detached, on_ready=show)
     return 0
 
 
@@ -235,7 +247,7 @@ def _build(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     from sample_company.export import CompanyFiles
-    from sample_company.servers.company import today_midnight
+    from sample_company.servers.now import today_midnight
     from sample_company.world import WorldConfig, build_world
 
     now = options.now or today_midnight()

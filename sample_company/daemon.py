@@ -1,7 +1,7 @@
 """The company as a process of its own: started once, found again, stopped, survived when killed.
 
 Belongs here: the life of the background process, its state file, its control port, and the settings
-file that points the product at it. Does not belong here: what is served or exported.
+file that points the product at it. Does not belong here: what that process does (see `serving`).
 
 State below `<home>/.sample_company/`:
     daemon.json     the running process: pid, ports, token; valid only if the control port agrees
@@ -17,26 +17,22 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
-import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import requests
 
 from sample_company import store
-from sample_company.export import CompanyFiles, ExportReport
-from sample_company.servers.company import Clock, CompanyServers, today_midnight
-from sample_company.servers.faults import Fault
-from sample_company.servers.http import Request, Response, Server, json_response
-from sample_company.world import World, WorldConfig
+from sample_company.servers.now import Clock, today_midnight
+
+if TYPE_CHECKING:
+    from sample_company.world import WorldConfig
 
 MARK = "# Written by the sample company; it will overwrite this file."
 SETTINGS_FILE = "tenure.env"
@@ -83,6 +79,9 @@ class Plan:
 
     def config(self) -> WorldConfig:
         """The world to build, up to the end of a month soon after the clock."""
+        # Asking a running company for its health must not load what builds worlds.
+        from sample_company.world import WorldConfig
+
         day = (self.clock()() + timedelta(days=_AHEAD_DAYS)).date()
         horizon = day.replace(day=calendar.monthrange(day.year, day.month)[1])
         shown = (self.clock()() - timedelta(microseconds=1)).date()
@@ -118,164 +117,15 @@ def home() -> Path:
     return Path(given).expanduser().resolve() if given else Path(__file__).resolve().parents[1]
 
 
+def settings_file() -> Path:
+    """The settings file that readers look at: TENURE_ENV_FILE, or tenure.env in the home."""
+    named = os.environ.get("TENURE_ENV_FILE", "").strip()
+    return Path(named) if named else home() / SETTINGS_FILE
+
+
 def state_folder() -> Path:
     """Folder of the company's own state."""
     return home() / ".sample_company"
-
-
-# --- the served company -------------------------------------------------------------------------
-
-
-class Company:
-    """A world, its files and its servers, kept up with the clock."""
-
-    def __init__(
-        self, plan: Plan, folder: Path, progress: Progress, ports: tuple[int, int] = (0, 0)
-    ) -> None:
-        self._plan = plan
-        self._clock = plan.clock()
-        self._lock = threading.Lock()
-        started = time.monotonic()
-        config = plan.config()
-        self.world: World = store.load_or_build(folder / "worlds", config, progress)
-        progress(f"{_summary(self.world)} ({time.monotonic() - started:.1f} s)")
-        self.files_folder = folder / "files" / store.company_key(config)
-        self._files = CompanyFiles(
-            self.world, self.files_folder, event_days=plan.event_days, progress=progress
-        )
-        self.report: ExportReport = self.refresh()
-        self.servers = CompanyServers(self.world.tables, self._clock, ports=ports)
-
-    def refresh(self) -> ExportReport:
-        """Write the files of days that are over since."""
-        with self._lock:
-            self.report = self._files.extend(self._clock())
-            return self.report
-
-    def env(self) -> dict[str, str]:
-        """Settings that point the product at this company."""
-        return {**self.servers.env(), **self._files.env()}
-
-    def line(self) -> str:
-        """One line about what is served."""
-        report = self.report
-        return (
-            f"serving {self._plan.size if self._plan.accounts is None else 'custom'} company, seed "
-            f"{self._plan.seed}, as of {self._clock():%Y-%m-%d %H:%M} UTC: "
-            f"Stripe {self.servers.stripe.url}, Salesforce {self.servers.salesforce.url}, "
-            f"{report.rows:,} events in {report.files:,} files below {self.files_folder}"
-        )
-
-
-def _summary(world: World) -> str:
-    counts = (
-        ("accounts", "account_id"), ("invoices", "invoice_id"), ("contacts", "contact_id"),
-        ("activities", "activity_id"),
-    )  # fmt: skip
-    parts = [
-        f"{world.tables[name][key].nunique():,} {name}"
-        for name, key in counts
-        if name in world.tables
-    ]
-    return "world: " + ", ".join(parts)
-
-
-class _Control:
-    """The control port: health, refresh, faults and stop, for whoever can read the state file."""
-
-    name = "control"
-
-    def __init__(self, company: Company, token: str, stop: threading.Event) -> None:
-        self._company = company
-        self._token = token
-        self._stop = stop
-
-    def page_key(self, request: Request) -> str:
-        return request.path
-
-    def fault_response(self, request: Request, fault: Fault) -> Response:
-        return json_response({"error": fault.kind}, 500)
-
-    def crash_response(self, request: Request, error: Exception) -> Response:
-        return json_response({"error": f"{type(error).__name__}: {error}"}, 500)
-
-    def handle(self, request: Request) -> Response:
-        if request.headers.get("x-token") != self._token:
-            return json_response({"error": "wrong token"}, 401)
-        faults = self._company.servers.faults
-        match request.method, request.path:
-            case "GET", "/health":
-                return json_response(
-                    {
-                        "pid": os.getpid(),
-                        "line": self._company.line(),
-                        "horizon": self._company.world.config.last_day.isoformat(),
-                        "stripe_requests": self._company.servers.stripe.requests,
-                        "salesforce_requests": self._company.servers.salesforce.requests,
-                        "faults": faults.pending(),
-                    }
-                )
-            case "POST", "/refresh":
-                report = self._company.refresh()
-                return json_response({"new_files": report.new_files, "line": self._company.line()})
-            case "POST", "/faults":
-                try:
-                    faults.add(**json.loads(request.body))
-                except (TypeError, ValueError) as error:
-                    return json_response({"error": str(error)}, 400)
-                return json_response({"faults": faults.pending()})
-            case "DELETE", "/faults":
-                faults.clear()
-                return json_response({"faults": []})
-            case "POST", "/stop":
-                self._stop.set()
-                return json_response({"stopping": True})
-        return json_response({"error": "unknown path"}, 404)
-
-
-def serve(
-    plan: Plan,
-    folder: Path,
-    progress: Progress,
-    *,
-    detached: bool = False,
-    on_ready: Callable[[Company], None] = lambda _: None,
-) -> None:
-    """Serve until interrupted, told to stop, or idle for too long.
-
-    Args:
-        plan: which company.
-        folder: the state folder.
-        progress: told a line now and then.
-        detached: whether this is the background process, which leaves a state file.
-        on_ready: called once the servers answer.
-    """
-    stop = threading.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_number, lambda *_: stop.set())
-    previous = _read_state(folder) or {}
-    try:
-        company = Company(
-            plan, folder, progress, (previous.get("stripe", 0), previous.get("salesforce", 0))
-        )
-    except OSError:
-        # The ports of last time have been taken by somebody else.
-        company = Company(plan, folder, progress)
-    token = secrets.token_hex(16)
-    control = Server(_Control(company, token, stop)).start()
-    started = time.monotonic()
-    with company.servers:
-        if detached:
-            _write_state(folder, plan, company, control.port, token)
-        progress(company.line())
-        on_ready(company)
-        while not stop.wait(2.0):
-            idle = time.monotonic() - max(started, company.servers.last_request_at)
-            if idle > plan.idle_hours * 3600:
-                progress(f"no request for {plan.idle_hours:g} hours, stopping")
-                break
-    control.stop()
-    progress("stopped")
 
 
 # --- the background process ---------------------------------------------------------------------
@@ -291,10 +141,10 @@ def start(plan: Plan, env_file: Path, progress: Progress) -> dict[str, Any]:
         DaemonError: the settings file is somebody else's, or the process did not come up.
     """
     folder = state_folder()
-    folder.mkdir(parents=True, exist_ok=True)
     _check_settings_file(env_file)
+    folder.mkdir(parents=True, exist_ok=True)
     with _locked(folder):
-        state = _read_state(folder)
+        state = read_state(folder)
         health = _health(state)
         if state is not None and health is not None:
             if state["plan"] == _identity(plan) and _covers(health, plan):
@@ -322,7 +172,7 @@ def stop() -> bool:
     if not folder.is_dir():
         return False
     with _locked(folder):
-        state = _read_state(folder)
+        state = read_state(folder)
         if state is None or _health(state) is None:
             return False
         _stop_process(state)
@@ -331,7 +181,7 @@ def stop() -> bool:
 
 def status() -> dict[str, Any] | None:
     """What the running company says of itself; None if none is running."""
-    state = _read_state(state_folder())
+    state = read_state(state_folder())
     health = _health(state)
     return None if state is None or health is None else {**state, **health}
 
@@ -362,7 +212,7 @@ def _spawn(plan: Plan, folder: Path, progress: Progress) -> dict[str, Any]:
         if process.poll() is not None:
             tail = "".join(lines[-15:])
             raise DaemonError(f"The sample company ended while starting. It said:\n{tail}")
-        state = _read_state(folder)
+        state = read_state(folder)
         if state is not None and state["pid"] == process.pid and _health(state) is not None:
             return state
         time.sleep(0.1)
@@ -387,16 +237,25 @@ def _covers(health: dict[str, Any], plan: Plan) -> bool:
     return date.fromisoformat(health["horizon"]) >= last
 
 
-def _write_state(folder: Path, plan: Plan, company: Company, port: int, token: str) -> None:
+def write_state(
+    folder: Path,
+    plan: Plan,
+    *,
+    control: int,
+    token: str,
+    ports: tuple[int, int],
+    env: dict[str, str],
+) -> None:
+    """Leave word of this process for those who look for it; readable by its user only."""
     state = {
         "pid": os.getpid(),
         "token": token,
-        "control": port,
-        "stripe": company.servers.stripe.port,
-        "salesforce": company.servers.salesforce.port,
+        "control": control,
+        "stripe": ports[0],
+        "salesforce": ports[1],
         "plan": _identity(plan),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "env": company.env(),
+        "env": env,
     }
     scratch = folder / f".daemon.{os.getpid()}.json"
     scratch.touch(mode=0o600)
@@ -404,7 +263,8 @@ def _write_state(folder: Path, plan: Plan, company: Company, port: int, token: s
     scratch.replace(folder / "daemon.json")
 
 
-def _read_state(folder: Path) -> dict[str, Any] | None:
+def read_state(folder: Path) -> dict[str, Any] | None:
+    """What the last process left; it may be dead by now."""
     try:
         state: dict[str, Any] = json.loads((folder / "daemon.json").read_text("utf-8"))
     except (OSError, ValueError):
@@ -442,7 +302,7 @@ def add_fault(settings: dict[str, Any] | None) -> list[dict[str, Any]]:
     Raises:
         DaemonError: no company is running, or the rule makes no sense.
     """
-    state = _read_state(state_folder())
+    state = read_state(state_folder())
     if state is None or _health(state) is None:
         raise DaemonError("No sample company is running. Start one: python -m sample_company start")
     method = "DELETE" if settings is None else "POST"
@@ -472,6 +332,28 @@ def _locked(folder: Path) -> Iterator[None]:
 
 
 # --- the settings file --------------------------------------------------------------------------
+
+
+#: Any of these in the environment says that somebody has systems of their own.
+_OWN_SOURCES = (
+    "STRIPE_API_KEY",
+    "STRIPE_API_BASE",
+    "SALESFORCE_LOGIN_URL",
+    "SALESFORCE_CLIENT_ID",
+    "TENURE_EVENTS_PATH",
+    "TENURE_USAGE_MONTHLY_PATH",
+    "TENURE_DESK_PATH",
+)
+
+
+def own_sources(env_file: Path) -> str | None:
+    """Where somebody has configured systems of their own; None if nobody has."""
+    named = [name for name in _OWN_SOURCES if os.environ.get(name, "").strip()]
+    if named:
+        return f"the environment ({named[0]})"
+    if env_file.exists() and not env_file.read_text("utf-8", "replace").startswith(MARK):
+        return str(env_file)
+    return None
 
 
 def _check_settings_file(path: Path) -> None:

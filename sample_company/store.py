@@ -15,9 +15,9 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sample_company.world import World, WorldConfig
 
 _META = "world.json"
@@ -96,6 +96,8 @@ def _save(world: World, target: Path) -> None:
 
 def _load(path: Path, config: WorldConfig, horizon: date) -> World:
     from dataclasses import replace
+
+    import pandas as pd
 
     from sample_company.world import World
 

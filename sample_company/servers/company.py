@@ -6,26 +6,19 @@ belong here: protocols, processes, files.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from types import TracebackType
 
 import pandas as pd
 
 from sample_company.servers.faults import Faults
 from sample_company.servers.http import Server
+from sample_company.servers.now import Clock, today_midnight
 from sample_company.servers.salesforce import SalesforceService, SalesforceSettings
 from sample_company.servers.salesforce_objects import Catalogue
 from sample_company.servers.stripe import StripeService, StripeSettings
 from sample_company.servers.stripe_objects import StripeData
-
-Clock = Callable[[], datetime]
-
-
-def today_midnight() -> datetime:
-    """The default clock: 00:00 UTC of the current day, so that yesterday is complete."""
-    return datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 class CompanyServers:

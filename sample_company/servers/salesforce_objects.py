@@ -845,7 +845,7 @@ def _history(
     """Field history as Salesforce keeps it: a row for each change of a tracked field.
 
     A change of a lookup makes two rows, with the names and with the ids; the field is
-    called by its relation (`Owner`), others by their API name. History objects have no SystemModstamp.
+    called by its relation (`Owner`), others by API name. Histories have no SystemModstamp.
     """
     versions = parent.versions
     keys = versions.frame[versions.key].to_numpy(dtype=object)

@@ -61,7 +61,7 @@ def test_a_life(home: Path) -> None:
     assert "already running" in again.stdout
     assert settings(home) == given
 
-    state = daemon._read_state(home / ".sample_company")
+    state = daemon.read_state(home / ".sample_company")
     assert state is not None
     assert command(home, "fault", "server_error", "--service", "stripe").returncode == 0
     statuses = [requests.get(given["STRIPE_API_BASE"] + "/v1/charges",
@@ -100,11 +100,19 @@ def test_somebody_elses_settings_are_never_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    monkeypatch.delenv("TENURE_ENV_FILE", raising=False)
     own = tmp_path / "tenure.env"
     own.write_text("STRIPE_API_KEY=rk_live_mine\n")
     assert cli.main(["start", *NOW]) == 1
     assert "was not written by the sample company" in capsys.readouterr().err
+    assert cli.main(["start", "--unless-configured", *NOW]) == 0
+    assert "not needed" in capsys.readouterr().out
     assert own.read_text() == "STRIPE_API_KEY=rk_live_mine\n"
+    own.unlink()
+    monkeypatch.setenv("TENURE_DESK_PATH", str(tmp_path))
+    assert cli.main(["start", "--unless-configured", *NOW]) == 0
+    assert "the environment (TENURE_DESK_PATH)" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_state_file_of_a_dead_process_is_no_running_company(
