@@ -124,7 +124,7 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
             yield dg.MaterializeResult(
                 asset_key=spec.key,
                 metadata=_metadata(report, name),
-                check_results=[_check(quality, name)],
+                check_results=[_check(quality, spec.key)],
             )
         # Custom objects of a CRM land with the desk, whose own step checks only what it loaded.
         elsewhere = [r for folder, r in results.items() if folder != source.name and not r.passed]
@@ -150,11 +150,12 @@ def _metadata(report: LoadReport, table: str) -> dict[str, Any]:
     }
 
 
-def _check(quality: QualityResult, table: str) -> dg.AssetCheckResult:
-    results = quality.of_table(table)
+def _check(quality: QualityResult, key: dg.AssetKey) -> dg.AssetCheckResult:
+    results = quality.of_table(key.path[-1])
     failures = [result for result in results if not result.passed]
     is_blocked = any(result.is_blocking for result in failures)
     return dg.AssetCheckResult(
+        asset_key=key,
         check_name=EXPECTATIONS,
         passed=not failures,
         severity=dg.AssetCheckSeverity.ERROR if is_blocked else dg.AssetCheckSeverity.WARN,
