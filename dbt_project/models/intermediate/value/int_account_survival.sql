@@ -42,7 +42,7 @@ in_force as (
         terms.is_evergreen,
         row_number() over (
             partition by observations.account_id, observations.observed_on
-            order by terms.due_arr_usd desc, terms.due_on asc, terms.contract_term_id ASC
+            order by terms.due_arr_usd desc, terms.due_on asc, terms.contract_term_id asc
         ) as size_rank
     from observations
     inner join terms
@@ -75,7 +75,7 @@ scored as (
         -- A score of that night counts before one drawn up afterwards for it.
         row_number() over (
             partition by in_force.account_id, in_force.observed_on
-            order by scores.as_of desc, scores.is_backfill asc, scores.merged_order ASC
+            order by scores.as_of desc, scores.is_backfill asc, scores.merged_order asc
         ) as newest_rank
     from in_force
     inner join score_candidates as scores

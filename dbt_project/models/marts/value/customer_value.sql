@@ -194,9 +194,11 @@ valued as (
             as gross_profit_pv_usd,
         months.mrr_usd * factors.expected_months as current_10y_usd,
         usage.licences,
-        greatest(
-            floor(accounts.employee_count * assumptions.addressable_seat_share) - usage.licences, 0
-        ) as seat_whitespace,
+        -- Spelt out, as greatest() passes over what is not known.
+        case
+            when floor(accounts.employee_count * assumptions.addressable_seat_share) <= usage.licences then 0
+            else floor(accounts.employee_count * assumptions.addressable_seat_share) - usage.licences
+        end as seat_whitespace,
         months.mrr_usd / nullif(usage.licences, 0) as price_per_seat_usd,
         cases.feature_requests_12m + 2 * cases.bugs_confirmed_12m as product_feedback,
         novelty.novelty_score as innovation,
