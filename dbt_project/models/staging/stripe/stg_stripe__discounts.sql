@@ -3,19 +3,19 @@ with versions as (
 )
 
 select
-    id as discount_id,
-    coupon_id,
-    customer_id,
-    subscription_id,
-    subscription_item_id,
-    invoice_id,
+    versions.id as discount_id,
+    versions.coupon_id,
+    versions.customer_id,
+    versions.subscription_id,
+    versions.subscription_item_id,
+    versions.invoice_id,
     versions.start as starts_at,
     versions."end" as ends_at,
-    percent_off,
-    amount_off,
-    currency,
-    duration,
-    duration_in_months,
-    _version_at as version_at,
-    _was_known as is_known_version
+    versions.percent_off,
+    versions.amount_off,
+    versions.currency,
+    versions.duration,
+    versions.duration_in_months,
+    versions._version_at as version_at,
+    versions._was_known as is_known_version
 from versions

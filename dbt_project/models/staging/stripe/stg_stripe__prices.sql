@@ -3,21 +3,21 @@ with versions as (
 )
 
 select
-    id as price_id,
-    created as created_at,
-    product_id,
-    currency,
-    type as price_type,
-    billing_scheme,
-    usage_type,
+    versions.id as price_id,
+    versions.created as created_at,
+    versions.product_id,
+    versions.currency,
+    versions.type as price_type,
+    versions.billing_scheme,
+    versions.usage_type,
     versions.interval as billing_interval,
-    interval_count,
-    unit_amount_decimal as unit_amount_minor,
-    tiers_mode,
-    tiers,
-    nickname,
-    active as is_active,
-    metadata,
-    _version_at as version_at,
-    _was_known as is_known_version
+    versions.interval_count,
+    versions.unit_amount_decimal as unit_amount_minor,
+    versions.tiers_mode,
+    versions.tiers,
+    versions.nickname,
+    versions.active as is_active,
+    versions.metadata,
+    versions._version_at as version_at,
+    versions._was_known as is_known_version
 from versions
