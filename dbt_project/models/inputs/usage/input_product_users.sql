@@ -35,8 +35,8 @@ contacts as (
     from {{ ref('input_contacts') }}
 )
 
--- Products tell the contact in an event, or call a user by the contact's id or e-mail address, or by
--- a name of their own that matches nobody.
+-- Products tell the contact in an event, or call a user by the contact's id or e-mail address, or
+-- by a name of their own that matches nobody.
 select
     users.product_user_id,
     users.workspace_id,
