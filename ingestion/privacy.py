@@ -7,6 +7,7 @@ logs or rejects. Must not be here: erasure of a person from what has landed.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -111,7 +112,10 @@ def _redact(key: str, value: Any, personal: set[str]) -> Any:
     if key in personal or key in NEVER_LANDED or _NAMES.search(key):
         return REDACTED
     if isinstance(value, str):
-        return mask(value)
+        # A lone surrogate can be neither stored nor compared.
+        return mask(value.encode("utf-8", "replace").decode())
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     if isinstance(value, Mapping):
         return {k: _redact(str(k), v, personal) for k, v in value.items()}
     if isinstance(value, list):

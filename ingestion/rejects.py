@@ -8,12 +8,12 @@ rejects`. Must not be here: personal data. The copy is redacted before it is han
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-import orjson
 import pyarrow as pa
 
 from ingestion import privacy
@@ -84,11 +84,11 @@ def reject(
     table: Table, record: Mapping[str, Any], rule: str, field: str, message: str, remedy: str
 ) -> Reject:
     """A reject of a row, its copy redacted here so that no caller can forget to."""
-    key = "|".join(privacy.mask(str(record.get(k))) for k in table.key)
-    raw = orjson.dumps(privacy.redact(record, table), default=str, option=orjson.OPT_SORT_KEYS)
-    return Reject(
-        table.source, table.name, key, rule, field, message, remedy, raw.decode("utf-8", "replace")
-    )
+    kept = privacy.redact(record, table)
+    key = "|".join(str(kept.get(k)) for k in table.key)
+    # The standard library's, for orjson refuses whole numbers beyond 64 bits.
+    raw = json.dumps(kept, default=str, sort_keys=True, ensure_ascii=False)
+    return Reject(table.source, table.name, key, rule, field, message, remedy, raw)
 
 
 def to_arrow(rejects: Iterable[Reject], run_id: str, at: datetime) -> pa.Table:

@@ -376,8 +376,11 @@ class _Reader:
         seen: list[str] = []
         total = 0
         gathered: list[Any] = []
+        met: set[str] = set()
         for page in ahead(self._pages(resource, after)):
-            gathered.extend(page)
+            # A page may come twice (a proxy's cache); its objects land once.
+            gathered.extend(obj for obj in page if obj["id"] not in met)
+            met.update(obj["id"] for obj in page)
             after = page[-1]["id"]
             if len(gathered) < _BATCH:
                 continue

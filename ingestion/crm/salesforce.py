@@ -317,15 +317,22 @@ class _Reader:
     def _pages(self, config: ObjectConfig, where: Sequence[str]) -> Iterator[list[dict[str, Any]]]:
         """Pages in the cursor's order, without fields that the organisation does not have."""
         condition = f" where {' and '.join(where)}" if where else ""
-        wanted = dict.fromkeys([*config.fields.values(), *_also_asked(config), config.cursor])
+        met: set[Any] = set()
+        wanted = dict.fromkeys(["Id", *config.fields.values(), *_also_asked(config), config.cursor])
         while True:
             absent = self.client.unknown_fields.get(config.name, set())
             asked = [f for f in wanted if f.lower() not in absent]
             try:
-                yield from self.client.query_all(
+                soql = (
                     f"select {', '.join(asked)} from {config.name}{condition} "
                     f"order by {config.cursor}, Id"
                 )
+                for page in self.client.query_all(config.name, soql):
+                    # A page may come twice (a proxy's cache); its records land once.
+                    fresh = [r for r in page if r["Id"] not in met]
+                    met.update(r["Id"] for r in page)
+                    if fresh:
+                        yield fresh
             except HttpError as error:
                 if error.code != "INVALID_FIELD" or absent:
                     raise

@@ -92,16 +92,29 @@ class Client:
             self._watch_quota(answer)
             return answer
 
-    def query_all(self, soql: str) -> Iterator[list[dict[str, Any]]]:
-        """Pages of records, deleted ones included."""
+    def query_all(self, name: str, soql: str) -> Iterator[list[dict[str, Any]]]:
+        """Pages of an object's records, deleted ones included.
+
+        Raises:
+            HttpError: also if pages of another object keep coming (a confused proxy).
+        """
         path = f"/services/data/{self.settings.api_version}/queryAll"
-        body = self.get(path, [("q", soql)]).body
+        body = self._page(name, path, [("q", soql)])
         while True:
             if body["records"]:
                 yield body["records"]
             if body.get("done", True) or not body.get("nextRecordsUrl"):
                 return
-            body = self.get(body["nextRecordsUrl"]).body
+            body = self._page(name, body["nextRecordsUrl"], [])
+
+    def _page(self, name: str, path: str, params: list[tuple[str, str]]) -> dict[str, Any]:
+        for _ in range(self.session.attempts):
+            body: dict[str, Any] = self.get(path, params).body
+            records = body["records"]
+            kind = (records[0].get("attributes") or {}).get("type") if records else None
+            if kind is None or str(kind).lower() == name.lower():
+                return body
+        raise HttpError(200, "WRONG_PAGE", f"asked for {name}, got records of {kind}", path)
 
     def fields_of(self, name: str) -> set[str]:
         """Lower-cased API names of an object's fields."""

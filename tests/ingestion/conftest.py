@@ -1,0 +1,95 @@
+"""A company to load from, built once, served per test."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ingestion.lake import Lake
+from ingestion.settings import Settings, load_settings
+from sample_company.testing import Running, running
+from sample_company.world.build import World, build_world
+from sample_company.world.config import WorldConfig
+
+NOW = date(2026, 5, 1)
+_NAMES = (
+    "STRIPE_API_KEY",
+    "STRIPE_API_BASE",
+    "STRIPE_RECONCILE_DAYS",
+    "SALESFORCE_LOGIN_URL",
+    "SALESFORCE_CLIENT_ID",
+    "SALESFORCE_CLIENT_SECRET",
+    "SALESFORCE_OBJECTS",
+    "SALESFORCE_API_VERSION",
+    "SALESFORCE_USAGE_CEILING",
+    "TENURE_EVENTS_PATH",
+    "TENURE_EVENTS_MANIFEST",
+    "TENURE_EVENTS_COLUMNS",
+    "TENURE_USAGE_MONTHLY_PATH",
+    "TENURE_DESK_PATH",
+    "TENURE_ENV_FILE",
+)
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in _NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake.at(tmp_path / "home")
+
+
+@pytest.fixture(scope="session")
+def world() -> World:
+    return build_world(WorldConfig())
+
+
+Serve = Callable[..., AbstractContextManager[tuple[Running, Settings]]]
+
+
+@pytest.fixture
+def serve(world: World, monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Serves the company; gives it and the settings that lead to it."""
+
+    @contextmanager
+    def start(**options: Any) -> Iterator[tuple[Running, Settings]]:
+        given = {"now": NOW, "event_days": 3} | options
+        with running(world, **given) as company:
+            for name, value in company.items():
+                monkeypatch.setenv(name, value)
+            yield company, load_settings()
+
+    return start
+
+
+def silent(_: str) -> None:
+    """Takes progress lines and keeps them to itself."""
+
+
+LOAD: dict[str, Any] = {"run_id": "run", "as_of": NOW, "progress": silent}
+
+
+def rows_of(lake: Lake, source: str, table: str, columns: str = "*") -> list[tuple[Any, ...]]:
+    """Newest versions of a table, without what differs between two lakes, in a fixed order."""
+    found = lake.read(
+        source,
+        table,
+        f"""
+        select {columns} from (
+            select * exclude (_dlt_load_id), row_number() over (
+                partition by id order by _version_at desc, _dlt_load_id desc
+            ) as newness
+            from t
+        ) where newness = 1 order by all
+        """,
+    )
+    return [tuple(r.values()) for r in found.to_pylist()]
