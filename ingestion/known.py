@@ -68,29 +68,32 @@ class Known:
         if self.is_empty or not batch.num_rows:
             return batch
         using = " and ".join(f'l."{k}" = b."{k}"' for k in self._table.key)
-        self._con.register("batch", batch)
+        # Copied in: filters that joins push down cannot reach into Arrow tables.
+        self._con.register("given", batch)
+        self._con.execute("create or replace temp table batch as select * from given")
+        self._con.unregister("given")
         fresh = self._con.execute(
             f"""
             select {", ".join(f'b."{name}"' for name in batch.schema.names)}
-            from (select *, {self._hash} as batch_hash, row_number() over () as nth from batch) b
+            from (select *, {self._hash} as batch_hash, rowid as nth from batch) b
             left join landed l on {using}
             where l.landed_hash is distinct from b.batch_hash
             order by nth
             """
         ).to_arrow_table()
-        self._con.unregister("batch")
         return fresh.cast(batch.schema)
 
     def missing_from(self, seen: pa.Table, where: str = "true") -> list[tuple[str, ...]]:
         """Keys landed and not yet gone that are not among `seen` (a table of the key columns)."""
         if self.is_empty:
             return []
-        self._con.register("seen", seen)
+        self._con.register("given", seen)
+        self._con.execute("create or replace temp table seen as select * from given")
+        self._con.unregister("given")
         found = self._con.execute(
             f"select {self._key} from landed where not coalesce(is_gone, false) and {where} "
             f"except select {self._key} from seen order by all"
         ).fetchall()
-        self._con.unregister("seen")
         return [tuple(row) for row in found]
 
 

@@ -76,7 +76,7 @@ def _vector(kind: Type, values: list[Any]) -> pa.Array | None:
         return _VECTORS[kind](values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError):
         return None
-    except (TypeError, ValueError, OverflowError, InvalidOperation):
+    except (TypeError, ValueError, OverflowError, OSError, InvalidOperation):
         return None
 
 
@@ -175,7 +175,7 @@ def _one_by_one(
     for i, value in enumerate(values):
         try:
             converted.append(None if value is None else _value(column.type, value))
-        except (TypeError, ValueError, OverflowError, InvalidOperation):
+        except (TypeError, ValueError, OverflowError, OSError, InvalidOperation):
             converted.append(None)
             faults.setdefault(
                 i,

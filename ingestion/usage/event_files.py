@@ -301,7 +301,7 @@ def _stage(
 ) -> list[EventFile]:
     """Fills `events` (sound, unique) and `broken` (with the rule broken); returns what was read."""
     con.register(
-        "delivered",
+        "given",
         pa.table(
             {
                 "filename": [str(f.path) for f in files],
@@ -312,6 +312,9 @@ def _stage(
             }
         ),
     )
+    # Copied in: filters that joins push down cannot reach into Arrow tables.
+    con.execute("create temp table delivered as select * from given")
+    con.unregister("given")
     readable: list[EventFile] = []
     parts: list[str] = []
     for kind in ("parquet", "json", "csv"):
