@@ -1,8 +1,8 @@
 """Differences between the warehouse and what really happened: frames in, differences out.
 
-Belongs here: which columns of which mart answer which truth table, and how closely. Must not be here: how either
-side is made. An empty frame means equal; a frame with rows says which key, which column, what was expected
-and what was found, so that a failing test needs no second run to be understood.
+Belongs here: which columns of which mart answer which truth table, and how closely. Must not be
+here: how either side is made. An empty frame means equal; a frame with rows says which key, which
+column, what was expected and what was found, so that a failing test needs no second run.
 """
 
 from __future__ import annotations
@@ -50,12 +50,13 @@ def compare(
             side[column] = _text(side[column])
         repeated = side[side.duplicated(keys)]
         if len(repeated):
-            raise ValueError(f"{name}: {len(repeated)} rows repeat {keys}, first {repeated[keys].iloc[0].to_dict()}")
+            first = repeated[keys].iloc[0].to_dict()
+            raise ValueError(f"{name}: {len(repeated)} rows repeat {keys}, first {first}")
         sides[name] = side
     both = sides["expected"].merge(
         sides["found"], on=keys, how="outer", suffixes=("_expected", "_found"), indicator=True
     )
-    label = both[keys].agg(" ".join, axis=1)
+    label = both[keys[0]].str.cat([both[column] for column in keys[1:]], sep=" ")
     parts = [
         pd.DataFrame(
             {
@@ -95,20 +96,22 @@ def _text(values: pd.Series) -> pd.Series:
         text = values.astype("Int64").astype("string")
     else:
         text = values.astype("string").str.slice(0, 64)
-        if len(text.dropna()) and text.dropna().str.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d.*").all():
+        known = text.dropna()
+        if len(known) and known.str.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d").all():
             text = text.str.slice(0, 10)
-    return text.astype("string").fillna("").astype(str)
+    # Plain objects: an Arrow-backed text column without rows cannot be merged.
+    return text.fillna("").astype(object)
 
 
 def compare_mrr(account_months: pd.DataFrame, truth_mrr: pd.DataFrame) -> pd.DataFrame:
-    """`core.fct_account_months` against `truth_mrr`: every month-end of every surviving account, to the cent."""
+    """`core.fct_account_months` against `truth_mrr`: each account-month, to the cent."""
     truth = (
         truth_mrr.groupby(["surviving_account_id", "month"], as_index=False)["mrr_usd"]
         .sum()
         .rename(columns={"surviving_account_id": "account_id"})
     )
     found = account_months.rename(columns={"month_end_on": "month", "closing_mrr_usd": "mrr_usd"})
-    # The spine opens with the first contract, the truth with the first month-end in force: both at nothing.
+    # The spine opens with the first contract, the truth with its first month-end: both at nothing.
     return compare(
         found[found["mrr_usd"].astype("float64").ne(0)],
         truth[truth["mrr_usd"].ne(0)],
@@ -118,10 +121,12 @@ def compare_mrr(account_months: pd.DataFrame, truth_mrr: pd.DataFrame) -> pd.Dat
 
 
 def compare_movements(movements: pd.DataFrame, truth_movements: pd.DataFrame) -> pd.DataFrame:
-    """`core.fct_mrr_movements` against `truth_movements`: every movement, its parts and who decided it."""
-    # The truth counts the parts of a contraction downwards; the mart's parts sum to the amount as it stands.
+    """`core.fct_mrr_movements` against `truth_movements`: amounts, parts, who decided."""
+    # The truth counts the parts of a contraction downwards; the mart's parts sum to its amount.
     sign = truth_movements["movement_type"].eq("contraction").map({True: -1, False: 1})
-    truth = truth_movements.assign(**{part: truth_movements[part] * sign for part in MOVEMENT_PARTS})
+    truth = truth_movements.assign(
+        **{part: truth_movements[part] * sign for part in MOVEMENT_PARTS}
+    )
     return compare(
         movements,
         truth,
@@ -178,12 +183,14 @@ def differences(
     }
 
 
-def survival_of_truth(truth_mrr: pd.DataFrame, truth_movements_surviving: pd.DataFrame) -> pd.DataFrame:
+def survival_of_truth(
+    truth_mrr: pd.DataFrame, truth_movements_surviving: pd.DataFrame
+) -> pd.DataFrame:
     """Kaplan-Meier estimate of staying, counted from the truth by cohort month and for all.
 
     Args:
-        truth_mrr: Every account-month, from which the first month paid and the last month seen follow.
-        truth_movements_surviving: Movements by surviving account, from which the first churn follows.
+        truth_mrr: Account-months; the first month paid and the last month seen follow from them.
+        truth_movements_surviving: Movements by surviving account; the first churn follows.
 
     Returns:
         cohort_month (`ever` for all), tenure_month, logos_at_risk, logos_churned, survival_rate.
@@ -227,7 +234,7 @@ def compare_survival(
     truth_mrr: pd.DataFrame,
     truth_movements_surviving: pd.DataFrame,
 ) -> pd.DataFrame:
-    """`cohorts.cohort_retention` (all segments and origins, by month and for ever) against the truth's estimate."""
+    """`cohorts.cohort_retention` (all segments and origins) against the truth's estimate."""
     whole = cohort_retention[
         cohort_retention["segment"].eq("(all)")
         & cohort_retention["acquisition_origin"].eq("(all)")
@@ -238,7 +245,9 @@ def compare_survival(
         survival_millionths=whole["survival_rate"].mul(1e6).round().astype("int64"),
     )
     truth = survival_of_truth(truth_mrr, truth_movements_surviving)
-    truth = truth.assign(survival_millionths=truth["survival_rate"].mul(1e6).round().astype("int64"))
+    truth = truth.assign(
+        survival_millionths=truth["survival_rate"].mul(1e6).round().astype("int64")
+    )
     return compare(
         found,
         truth,
