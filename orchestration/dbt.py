@@ -37,6 +37,8 @@ MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 # Everything that reads stored scores is built after them; everything else before.
 SCORES = "source:scores+"
 
+_SHOWN_EVERY = 100
+
 _Event = dg.Output[Any] | dg.AssetCheckResult | dg.AssetObservation
 
 
@@ -85,6 +87,7 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
             # Unit tests prove the code, not the night's data: they run where code changes.
             command = ["build", *selection, "--exclude-resource-type", "unit_test"]
             for message in self._invoke(command, as_of, failures):
+                shown = len(events) // _SHOWN_EVERY
                 events.extend(
                     event
                     for event in message.to_default_asset_events(
@@ -95,6 +98,8 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
                     )
                     if isinstance(event, (dg.Output, dg.AssetCheckResult, dg.AssetObservation))
                 )
+                if len(events) // _SHOWN_EVERY > shown:
+                    context.log.info(f"{len(events)} models and tests done")
             yield from _with_row_counts(events, context, self.installation.warehouse)
         if failures:
             raise dg.Failure(

@@ -5,6 +5,7 @@ Belongs here: one line per step and per message of a step. Must not be here: the
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ STEP_NAMES = {
     "load_usage": "Loading usage",
     "load_desk": "Loading desk files",
     "build_warehouse": "Building the warehouse",
+    "scores__models": "Training",
     "scores__churn_score_history": "Scoring",
     "build_marts_on_scores": "Building the marts on scores",
     "published__night": "Publishing",
@@ -95,7 +97,7 @@ class Watcher:
     def _take(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None:
-            if entry.level <= 20 and entry.step_key:
+            if entry.level <= logging.INFO and entry.step_key and not _is_library(entry):
                 self._say(f"    {entry.user_message}")
                 self.facts.notes.append(entry.user_message)
             return
@@ -142,6 +144,11 @@ class Watcher:
             self.facts.checks_warned.append(name)
         else:
             self.facts.checks_failed.append(name)
+
+
+def _is_library(entry: dg.EventLogEntry) -> bool:
+    # dagster-dbt tells on the same log which arguments it would choose.
+    return entry.user_message.startswith("A dbt subsetted execution")
 
 
 def _reason(event: dg.DagsterEvent) -> str:

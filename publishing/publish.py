@@ -21,6 +21,7 @@ import duckdb
 from publishing import nights
 from publishing.nights import PublishError
 
+DATABASE = "tenure.duckdb"
 PUBLIC_SCHEMAS = ("core", "renewals", "cohorts", "value")
 
 
@@ -139,15 +140,17 @@ def _copy(
     warehouse: Path, building: Path, contracts: Sequence[MartContract]
 ) -> dict[str, PublishedTable]:
     tables: dict[str, PublishedTable] = {}
-    with duckdb.connect(str(building / "tenure.duckdb")) as connection:
+    with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute(f"attach '{_quoted(warehouse)}' as warehouse (read_only)")
-        found = _columns_of(connection, "warehouse")
+        connection.execute(f"attach '{_quoted(building / DATABASE)}' as night")
+        # A view names the catalog it was made in: the warehouse must go by the name of its file.
+        connection.execute(f"attach '{_quoted(warehouse)}' as \"{warehouse.stem}\" (read_only)")
+        found = _columns_of(connection, warehouse.stem)
         for contract in sorted(contracts, key=lambda c: c.full_name):
             _check_contract(contract, found.get(contract.full_name))
-            source = f'warehouse."{contract.schema}"."{contract.name}"'
-            target = f'"{contract.schema}"."{contract.name}"'
-            connection.execute(f'create schema if not exists "{contract.schema}"')
+            source = f'"{warehouse.stem}"."{contract.schema}"."{contract.name}"'
+            target = f'night."{contract.schema}"."{contract.name}"'
+            connection.execute(f'create schema if not exists night."{contract.schema}"')
             connection.execute(f"create table {target} as select * from {source}")
             _comment(connection, target, contract)
             folder = building / "parquet" / contract.schema
@@ -156,8 +159,8 @@ def _copy(
             connection.execute(f"copy {target} to '{_quoted(file)}' (format parquet)")
             tables[contract.full_name] = _measure(connection, target)
             _check_parquet(connection, file, tables[contract.full_name], contract)
-        connection.execute("detach warehouse")
-        connection.execute("checkpoint")
+        connection.execute("checkpoint night")
+        connection.execute("detach night")
     return tables
 
 

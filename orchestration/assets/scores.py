@@ -153,7 +153,8 @@ def _score(
 def _model_of(
     models_dir: Path, frame: pd.DataFrame, head: str, cutoff: date
 ) -> tuple[scoring.Model, bool]:
-    version = registry.version_at(models_dir, head, cutoff)
+    # After an upgrade that renames features, a model that needs the old ones cannot serve.
+    version = registry.version_at(models_dir, head, cutoff, list(frame.columns))
     if version is not None:
         return registry.load(models_dir, head, version), False
     model = scoring.train(frame, head, cutoff)

@@ -21,6 +21,7 @@ CONTRACTS = [
         {"p_lost": "probability, 0-1"},
     ),
     MartContract("core", "dim_accounts", {"account_id": "varchar"}),
+    MartContract("core", "dim_plans", {"x": "integer"}, "A view in the warehouse."),
 ]
 
 
@@ -38,6 +39,7 @@ def fill(warehouse: Path, rows: int) -> None:
             f" select 'a' || i as account_id from range({rows}) t(i)"
         )
         connection.execute("create or replace table staging.secret as select 1 as x")
+        connection.execute("create or replace view core.dim_plans as select x from staging.secret")
 
 
 @pytest.fixture
@@ -180,5 +182,9 @@ def test_a_looping_reader_sees_whole_nights_only(warehouse: Path, tmp_path: Path
 def test_manifest_names_every_table(warehouse: Path, tmp_path: Path) -> None:
     night = publish_night(warehouse, tmp_path / "published", "2026-01-01", "aaaa")
     manifest = read_manifest(night)
-    assert set(manifest["tables"]) == {"core.dim_accounts", "renewals.churn_risk"}
+    assert set(manifest["tables"]) == {
+        "core.dim_accounts",
+        "core.dim_plans",
+        "renewals.churn_risk",
+    }
     assert json.dumps(manifest)
