@@ -116,14 +116,26 @@ counts as (
                 else 0
             end
         ) as directors_known_by_sales_only,
-        sum(case when spell_rank = 1 and is_new_relationship and level = 'end_user' then 1 else 0 end)
+        sum(
+            case
+                when spell_rank = 1 and is_new_relationship and level = 'end_user' then 1 else 0
+            end
+        )
             as new_relationships_end_user,
-        sum(case when spell_rank = 1 and is_new_relationship and level = 'manager' then 1 else 0 end)
+        sum(
+            case when spell_rank = 1 and is_new_relationship and level = 'manager' then 1 else 0 end
+        )
             as new_relationships_manager,
         sum(
-            case when spell_rank = 1 and is_new_relationship and level = 'director_plus' then 1 else 0 end
+            case
+                when
+                    spell_rank = 1 and is_new_relationship and level = 'director_plus'
+                    then 1
+                else 0
+            end
         ) as new_relationships_director_plus,
-        sum(case when spell_rank = 1 and is_new_relationship then 1 else 0 end) as new_relationships,
+        sum(case when spell_rank = 1 and is_new_relationship then 1 else 0 end)
+            as new_relationships,
         sum(
             case
                 when
@@ -227,11 +239,13 @@ select
             then coalesce(active_people.people_in_touch_180d, 0)
     end as people_in_touch_180d,
     {{ stable(
-        'case when counts.contacts_end_user + counts.contacts_manager + counts.contacts_director_plus > 0'
+        'case when counts.contacts_end_user + counts.contacts_manager'
+        ~ ' + counts.contacts_director_plus > 0'
         ~ ' then 1.0 - ('
         ~ 'power(counts.contacts_end_user, 2) + power(counts.contacts_manager, 2)'
         ~ ' + power(counts.contacts_director_plus, 2)) / power('
-        ~ 'counts.contacts_end_user + counts.contacts_manager + counts.contacts_director_plus, 2) end'
+        ~ 'counts.contacts_end_user + counts.contacts_manager'
+        ~ ' + counts.contacts_director_plus, 2) end'
     ) }} as level_diversity,
     -- Never having named a champion is not knowing, which is different from having none left.
     case when counts.ever_champion = 1 then counts.champion_in_place = 1 end as has_champion,
@@ -244,12 +258,16 @@ select
         when counts.ever_champion = 1 or counts.ever_sponsor = 1
             then coalesce(
                     counts.champion_in_place = 0
-                    and {{ within_days('counts.champion_left_on', 'observations.observed_on', 365) }},
+                    and {{ within_days(
+                        'counts.champion_left_on', 'observations.observed_on', 365
+                    ) }},
                     false
                 )
                 or coalesce(
                     counts.sponsor_in_place = 0
-                    and {{ within_days('counts.sponsor_left_on', 'observations.observed_on', 365) }},
+                    and {{ within_days(
+                        'counts.sponsor_left_on', 'observations.observed_on', 365
+                    ) }},
                     false
                 )
     end as is_champion_or_sponsor_gone,

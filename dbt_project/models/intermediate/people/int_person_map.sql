@@ -1,4 +1,7 @@
-{# A label travels one link a round; eight rounds join chains of eight records, far beyond what people leave behind. #}
+{#
+    A label travels one link a round; eight rounds join chains of eight records, far beyond what
+    people leave behind.
+#}
 {% set rounds = 8 %}
 
 with
@@ -82,7 +85,8 @@ label_0 as (
     ),
 
 {% endfor %}
--- The oldest record gives the person's id: it stays when newer records are found to be the same human.
+-- The oldest record gives the person's id: it stays when newer records are found to be the same
+-- human.
 persons as (
     select
         labels.contact_id,

@@ -88,7 +88,8 @@ person_spells as (
     where not accounts.is_test
 ),
 
--- Duplicate records of one person at one account, or accounts merged, leave spells that overlap: they are one.
+-- Duplicate records of one person at one account, or accounts merged, leave spells that overlap:
+-- they are one.
 reaches as (
     select
         *,

@@ -33,7 +33,11 @@ defined as (
         observations.observed_on,
         count(*) as measures_defined,
         max(case when measures.is_purchase_reason then 1 else 0 end) as purchase_reason_known,
-        max(case when measures.confirmed_on <= observations.observed_on then measures.confirmed_on end)
+        max(
+            case
+                when measures.confirmed_on <= observations.observed_on then measures.confirmed_on
+            end
+        )
             as measure_confirmed_on
     from observations
     inner join measures
@@ -102,7 +106,8 @@ attained as (
     group by account_id, observed_on
 ),
 
--- The primary need is what the customer bought for: met in a measurement when no contracted level is missed.
+-- The primary need is what the customer bought for: met in a measurement when no contracted level
+-- is missed.
 service_days as (
     select
         accounts.account_id,
@@ -153,7 +158,9 @@ needs as (
         observed_on,
         max(
             case
-                when newest_rank = 1 and {{ within_days('measured_on', 'observed_on', 92) }} then is_met
+                when
+                    newest_rank = 1 and {{ within_days('measured_on', 'observed_on', 92) }}
+                    then is_met
             end
         ) as primary_need_met,
         sum(

@@ -46,8 +46,9 @@ select
     measures.target,
     measurements.value,
     measurements.value_usd,
-    -- The quotient is the same for both directions: a fall towards a lower target is a gain over a negative distance.
-    -- A target that contradicts its direction is a typing error, and no share of the way can be told from it.
+    -- The quotient is the same for both directions: a fall towards a lower target is a gain over a
+    -- negative distance. A target that contradicts its direction is a typing error, and no share of
+    -- the way can be told from it.
     case
         when measures.direction = 'higher_is_better' and measures.target > measures.baseline
             then (measurements.value - measures.baseline) / (measures.target - measures.baseline)

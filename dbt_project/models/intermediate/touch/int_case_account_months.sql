@@ -9,8 +9,8 @@ observations as (
     from {{ ref('int_account_observations') }}
 ),
 
--- A case is known when it is opened and its answers when they happen; the clock of its newest version would hide
--- an open case until it is closed.
+-- A case is known when it is opened and its answers when they happen; the clock of its newest
+-- version would hide an open case until it is closed.
 cases as (
     select
         accounts.account_id,
@@ -49,7 +49,8 @@ recent as (
             as response_hours,
         case when cases.closed_on <= observations.observed_on then cases.resolution_hours end
             as resolution_hours,
-        case when cases.closed_on <= observations.observed_on then cases.csat_score end as csat_score,
+        case when cases.closed_on <= observations.observed_on then cases.csat_score end
+            as csat_score,
         case when cases.closed_on <= observations.observed_on then cases.handoffs end as handoffs
     from cases
     cross join months_later
@@ -78,7 +79,8 @@ windows as (
         sum(case when is_bug_confirmed and is_closed then 1 else 0 end) as bugs_confirmed_12m,
         max(opened_on) as last_case_on,
         {{ stable('avg(case when is_in_90d then response_hours end)', 6) }} as response_hours_90d,
-        {{ stable('avg(case when is_in_90d then resolution_hours end)', 6) }} as resolution_hours_90d,
+        {{ stable('avg(case when is_in_90d then resolution_hours end)', 6) }}
+            as resolution_hours_90d,
         {{ stable('avg(case when is_in_90d then handoffs end)', 6) }} as handoffs_per_case_90d,
         {{ stable('avg(case when is_in_90d then csat_score end)', 6) }} as case_csat_90d,
         {{ stable('avg(csat_score)', 6) }} as case_csat_12m

@@ -40,7 +40,8 @@ recent as (
         touches.duration_minutes,
         touches.two_way,
         touches.director,
-        case when touches.acknowledged_on <= observations.observed_on then 1 else 0 end as acknowledged
+        case when touches.acknowledged_on <= observations.observed_on then 1 else 0 end
+            as acknowledged
     from touches
     cross join months_later
     inner join observations
@@ -129,13 +130,15 @@ last_touches as (
         months.account_id,
         months.month_number,
         {% for kind in [
-            'touch', 'two_way_touch', 'director_touch', 'two_way_director_touch', 'visit', 'value_report'
+            'touch', 'two_way_touch', 'director_touch', 'two_way_director_touch', 'visit',
+            'value_report',
         ] -%}
         max(visible_by_month.{{ kind }}_on) over (
             partition by months.account_id
             order by months.month_number
             rows unbounded preceding
             ) as last_{{ kind }}_on{{ ',' if not loop.last }}
+    
     
     {% endfor %}
     from months
@@ -165,7 +168,8 @@ select
         'touches', 'two_way_touches', 'director_touches', 'visits', 'value_reports',
         'touches_90d', 'two_way_touches_90d', 'director_touches_90d', 'value_reports_90d',
         'exec_acknowledged_reports_90d',
-        'touches_12m', 'two_way_touches_12m', 'director_touches_12m', 'two_way_director_touches_12m',
+        'touches_12m', 'two_way_touches_12m', 'director_touches_12m',
+        'two_way_director_touches_12m',
         'sales_touches_12m', 'cs_touches_12m', 'executive_touches_12m',
         'visits_12m', 'qbrs_12m', 'trainings_12m', 'social_touches_12m',
         'value_reports_12m', 'acknowledged_reports_12m', 'exec_acknowledged_reports_12m',
@@ -182,7 +186,9 @@ select
         as days_since_two_way_touch,
     {{ dbt.datediff('last_touches.last_director_touch_on', 'observations.observed_on', 'day') }}
         as days_since_director_touch,
-    {{ dbt.datediff('last_touches.last_two_way_director_touch_on', 'observations.observed_on', 'day') }}
+    {{ dbt.datediff(
+        'last_touches.last_two_way_director_touch_on', 'observations.observed_on', 'day'
+    ) }}
         as days_since_two_way_director_touch
 from observations
 inner join last_touches

@@ -9,7 +9,9 @@ used as (
         sum(usage.events_90d) as events_90d
     from {{ ref('int_usage_feature_windows') }} as usage
     inner join {{ ref('int_usage_windows') }} as windows on usage.observed_on = windows.observed_on
-    inner join {{ ref('int_workspace_map') }} as workspaces on usage.workspace_id = workspaces.workspace_id
+    inner join
+        {{ ref('int_workspace_map') }} as workspaces
+        on usage.workspace_id = workspaces.workspace_id
     inner join {{ ref('int_account_map') }} as accounts
         on workspaces.account_id = accounts.source_account_id
     where not accounts.is_test

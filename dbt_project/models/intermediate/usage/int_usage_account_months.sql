@@ -22,7 +22,8 @@ accounts_with_workspace as (
     from workspaces
 ),
 
--- Windows of other as-of dates may lie in the tables that are kept; the list of windows says which count.
+-- Windows of other as-of dates may lie in the tables that are kept; the list of windows says which
+-- count.
 windows as (
     select
         observed_on,
@@ -56,7 +57,11 @@ features as (
         workspaces.account_id,
         usage.observed_on,
         count(distinct usage.feature_id) as features_used_90d,
-        count(distinct case when features.is_strategic and usage.weeks_used_8w >= 4 then usage.feature_id end)
+        count(
+            distinct case
+                when features.is_strategic and usage.weeks_used_8w >= 4 then usage.feature_id
+            end
+        )
             as strategic_features_adopted
     from {{ ref('int_usage_feature_windows') }} as usage
     inner join windows on usage.observed_on = windows.observed_on
@@ -77,7 +82,10 @@ entitled as (
         on
             accounts.account_id = observations.account_id
             and observations.observed_on >= entitlements.entitled_from
-            and (entitlements.entitled_to is null or entitlements.entitled_to > observations.observed_on)
+            and (
+                entitlements.entitled_to is null
+                or entitlements.entitled_to > observations.observed_on
+            )
     group by observations.account_id, observations.observed_on
 ),
 
@@ -88,7 +96,8 @@ power_users as (
         count(*) as regular_users,
         sum(
             case
-                when usage.features_used_28d >= {{ var('power_user_feature_share', 0.5) }} * entitled.features_entitled
+                when usage.features_used_28d
+                    >= {{ var('power_user_feature_share', 0.5) }} * entitled.features_entitled
                     then 1
                 else 0
             end
@@ -103,7 +112,8 @@ power_users as (
     group by workspaces.account_id, usage.observed_on
 ),
 
--- Before raw events are kept, the monthly aggregates answer: a calendar month stands in for 28 and for 90 days.
+-- Before raw events are kept, the monthly aggregates answer: a calendar month stands in for 28 and
+-- for 90 days.
 monthly as (
     select
         workspaces.account_id,
@@ -117,7 +127,8 @@ monthly as (
     group by workspaces.account_id, usage.month
 ),
 
--- Which features the months had in common is not told: the richest of three months is the least that was used.
+-- Which features the months had in common is not told: the richest of three months is the least
+-- that was used.
 monthly_features as (
     select
         account_id,
@@ -143,7 +154,9 @@ bases as (
         observations.month_number,
         case
             when accounts_with_workspace.account_id is null then null
-            when {{ days_after('observations.observed_on', -27) }} >= raw_usage.first_usage_on then 'daily'
+            when
+                {{ days_after('observations.observed_on', -27) }} >= raw_usage.first_usage_on
+                then 'daily'
             when observations.observed_on >= monthly_coverage.first_month_on then 'monthly'
         end as usage_basis
     from observations
@@ -191,7 +204,9 @@ measured as (
                 then coalesce(power_users.power_users, 0)
         end as power_users,
         -- Billing counts the seats; the aggregates remember them where billing does not reach back.
-        coalesce(licences.licences, case when bases.usage_basis = 'monthly' then monthly.licences end)
+        coalesce(
+            licences.licences, case when bases.usage_basis = 'monthly' then monthly.licences end
+        )
             as licences
     from bases
     left join totals
@@ -214,7 +229,7 @@ measured as (
 
 compared as (
     select
-        measured.*,
+        *,
         avg(active_users_28d) over (
             partition by account_id
             order by month_number
@@ -246,12 +261,17 @@ select
     cast(regular_users as bigint) as regular_users,
     cast(power_users as bigint) as power_users,
     cast(licences as bigint) as licences,
-    {{ stable('case when licences > 0 then 1.0 * active_users_28d / licences end') }} as utilisation_rate,
-    {{ stable('case when features_entitled > 0 then 1.0 * features_used_90d / features_entitled end') }}
+    {{ stable('case when licences > 0 then 1.0 * active_users_28d / licences end') }}
+        as utilisation_rate,
+    {{ stable(
+        'case when features_entitled > 0 then 1.0 * features_used_90d / features_entitled end'
+    ) }}
         as feature_adoption_rate,
     {{ stable('case when active_users_28d > 0 then 1.0 * power_users / active_users_28d end') }}
         as power_user_share,
-    {{ stable('case when active_users_before > 0 then active_users_28d / active_users_before - 1 end') }}
+    {{ stable(
+        'case when active_users_before > 0 then active_users_28d / active_users_before - 1 end'
+    ) }}
         as active_users_change_rate,
     {{ stable('case when events_before > 0 then events_28d / events_before - 1 end') }}
         as events_change_rate

@@ -23,7 +23,11 @@ select
     cast(sum(events) as bigint) as events_90d,
     -- One bit a day, so that the days of two workspaces of one account are united and not added.
     cast(
-        bit_or(case when days_ago < 28 then cast(power(2, days_ago) as bigint) else cast(0 as bigint) end)
+        bit_or(
+            case
+                when days_ago < 28 then cast(power(2, days_ago) as bigint) else cast(0 as bigint)
+            end
+        )
         as bigint
     ) as active_days_28d_bits,
     month_end_on

@@ -17,8 +17,8 @@ wins as (
         and account_id is not null
 ),
 
--- Where the cost of a win was not written down, the quarter's spending on acquisition that no win accounts for is
--- spread over the wins without a cost.
+-- Where the cost of a win was not written down, the quarter's spending on acquisition that no win
+-- accounts for is spread over the wins without a cost.
 spending as (
     select
         {{ dbt.date_trunc('quarter', 'month') }} as quarter_on,
@@ -31,7 +31,11 @@ spending as (
 quarters as (
     select
         quarter_on,
-        sum(case when opportunity_type <> 'renewal' and acquisition_cost_usd is null then 1 else 0 end)
+        sum(
+            case
+                when opportunity_type <> 'renewal' and acquisition_cost_usd is null then 1 else 0
+            end
+        )
             as wins_without_cost,
         sum(coalesce(acquisition_cost_usd, 0)) as recorded_cost_usd
     from wins
@@ -50,7 +54,8 @@ costed as (
             when wins.opportunity_type = 'renewal' then null
             when spending.cost_usd > quarters.recorded_cost_usd
                 then cast(
-                        (spending.cost_usd - quarters.recorded_cost_usd) / quarters.wins_without_cost
+                        (spending.cost_usd - quarters.recorded_cost_usd)
+                        / quarters.wins_without_cost
                         as decimal(18, 2)
                     )
         end as cost_usd,

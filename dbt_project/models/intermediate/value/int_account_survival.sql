@@ -10,7 +10,9 @@ observations as (
         observations.month_end_on,
         coalesce(accounts.segment, '(unknown)') as segment
     from {{ ref('int_account_observations') }} as observations
-    inner join {{ ref('dim_accounts') }} as accounts on observations.account_id = accounts.account_id
+    inner join
+        {{ ref('dim_accounts') }} as accounts
+        on observations.account_id = accounts.account_id
 ),
 
 terms as (
@@ -29,7 +31,8 @@ terms as (
     from {{ ref('fct_contract_terms') }}
 ),
 
--- The renewal that matters is that of the largest contract in force; past its due date it is due now.
+-- The renewal that matters is that of the largest contract in force; past its due date it is due
+-- now.
 in_force as (
     select
         observations.account_id,
@@ -104,7 +107,8 @@ select
     in_force.due_on as next_due_on,
     scored.as_of as scored_on,
     cast(in_force.cycle_number as bigint) as cycle_number,
-    {{ dbt.datediff('in_force.observed_on', 'in_force.due_on', 'day') }} / 30.4375 as months_to_renewal,
+    {{ dbt.datediff('in_force.observed_on', 'in_force.due_on', 'day') }}
+    / 30.4375 as months_to_renewal,
     case
         when own.renewals_lost >= {{ losses_needed }} then own.alpha
         when pooled.renewals_lost >= 1 then pooled.alpha

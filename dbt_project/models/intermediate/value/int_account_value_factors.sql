@@ -1,8 +1,8 @@
 {#
-    The future of one dollar of MRR. Time is cut into spans: up to the next renewal, then a year from renewal to
-    renewal, to the horizon. Within a span survival is flat for a contract, which cannot be left, and falls evenly
-    for an evergreen subscription, which can be left each month; so a span is one geometric sum and 120 months cost
-    eleven rows at most.
+    The future of one dollar of MRR. Time is cut into spans: up to the next renewal, then a year
+    from renewal to renewal, to the horizon. Within a span survival is flat for a contract, which
+    cannot be left, and falls evenly for an evergreen subscription, which can be left each month;
+    so a span is one geometric sum and 120 months cost eleven rows at most.
 #}
 {% set most_spans = 31 %}
 
@@ -35,7 +35,8 @@ ranked_assumptions as (
             when survival.alpha is not null then survival.tail_basis || ' rate'
         end as next_renewal_basis,
         -- Coupons are paid at the start of a month: one more is safe in a month begun.
-        least(ceil(survival.months_to_renewal), 12.0 * assumptions.horizon_years) as first_span_months,
+        least(ceil(survival.months_to_renewal), 12.0 * assumptions.horizon_years)
+            as first_span_months,
         {{ monthly_discount_factor('assumptions.discount_rate') }} as discount_factor,
         12.0 * assumptions.horizon_years as horizon_months,
         row_number() over (
@@ -78,16 +79,23 @@ spans as (
         numbers.n as span_number,
         accounts.discount_factor,
         accounts.is_evergreen,
-        case when numbers.n = 0 then 0.0 else accounts.first_span_months + 12.0 * (numbers.n - 1) end
+        case
+            when numbers.n = 0 then 0.0 else accounts.first_span_months + 12.0 * (numbers.n - 1)
+        end
             as starts_at_month,
         case
             when numbers.n = 0 then accounts.first_span_months
-            else least(12.0, accounts.horizon_months - accounts.first_span_months - 12.0 * (numbers.n - 1))
+            else least(
+                    12.0,
+                    accounts.horizon_months - accounts.first_span_months - 12.0 * (numbers.n - 1)
+                )
         end as span_months,
         -- Kept at the renewal that ends the span.
         case
             when numbers.n = 0 then 1.0 - accounts.p_lost
-            else {{ sbg_renewal_rate('accounts.alpha', 'accounts.beta', '(accounts.cycle_number + numbers.n)') }}
+            else {{ sbg_renewal_rate(
+                'accounts.alpha', 'accounts.beta', '(accounts.cycle_number + numbers.n)'
+            ) }}
         end as kept_share
     from accounts
     inner join numbers
@@ -130,12 +138,14 @@ summed as (
             survival_at_start * power(discount_factor, starts_at_month)
             * ({{ annuity('discount_factor * kept_each_month', 'span_months') }})
         ) as present_value_factor,
-        sum(survival_at_start * ({{ annuity('kept_each_month', 'span_months') }})) as expected_months,
+        sum(survival_at_start * ({{ annuity('kept_each_month', 'span_months') }}))
+            as expected_months,
         -- Survival only falls, so the lowest value reached by month 12 is the one at month 12.
         min(
             case
                 when starts_at_month <= 12
-                    then survival_at_start * power(kept_each_month, least(12.0 - starts_at_month, span_months))
+                    then survival_at_start
+                        * power(kept_each_month, least(12.0 - starts_at_month, span_months))
             end
         ) as survival_12m
     from survived
@@ -150,7 +160,8 @@ select
     {{ stable('accounts.p_lost') }} as p_lost_next_renewal,
     case when accounts.alpha is not null then {{ stable('summed.present_value_factor') }} end
         as present_value_factor,
-    case when accounts.alpha is not null then {{ stable('summed.expected_months') }} end as expected_months,
+    case when accounts.alpha is not null then {{ stable('summed.expected_months') }} end
+        as expected_months,
     case when accounts.alpha is not null then {{ stable('1.0 - summed.survival_12m') }} end
         as default_hazard_12m,
     accounts.horizon_months,

@@ -1,6 +1,6 @@
 {#
-    One fit for each month-end and segment, of what was known by then. Renewals beyond the fifteenth say no more
-    about the curve than the fifteenth and are counted with it.
+    One fit for each month-end and segment, of what was known by then. Renewals beyond the
+    fifteenth say no more about the curve than the fifteenth and are counted with it.
 #}
 {% set last_renewal = 15 %}
 

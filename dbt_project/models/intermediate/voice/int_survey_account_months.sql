@@ -78,13 +78,20 @@ windows as (
                 when survey_type = 'nps' and is_executive and newest_rank_of_level = 1 then score
             end
         ) as exec_nps_last_score,
-        avg(case when survey_type = 'nps' and not coalesce(is_executive, false) then score_share end)
+        avg(
+            case when survey_type = 'nps' and not coalesce(is_executive, false) then score_share end
+        )
             as user_nps_share,
         avg(case when survey_type = 'csat' then score_share end) as csat_share,
         avg(
-            case when survey_type in ('nps', 'csat') and not coalesce(is_executive, false) then score_share end
+            case
+                when
+                    survey_type in ('nps', 'csat') and not coalesce(is_executive, false)
+                    then score_share
+            end
         ) as user_sentiment,
-        avg(case when survey_type in ('nps', 'csat') and is_executive then score_share end) as exec_sentiment,
+        avg(case when survey_type in ('nps', 'csat') and is_executive then score_share end)
+            as exec_sentiment,
         max(case when survey_type = 'value_awareness' and newest_rank = 1 then score_share end)
             as value_awareness_any,
         max(
@@ -123,14 +130,16 @@ select
     windows.exec_nps_last_score,
     {{ stable(
         'case when windows.nps_responses_12m > 0 then '
-        ~ '1.0 * (windows.nps_promoters_12m - windows.nps_detractors_12m) / windows.nps_responses_12m end'
+        ~ '1.0 * (windows.nps_promoters_12m - windows.nps_detractors_12m)'
+        ~ ' / windows.nps_responses_12m end'
     ) }} as nps_12m,
     {{ stable('windows.csat_share') }} as csat_share_12m,
     {{ stable('windows.user_sentiment') }} as user_sentiment_12m,
     {{ stable('windows.exec_sentiment') }} as exec_sentiment_12m,
     {{ stable('windows.user_sentiment - windows.exec_sentiment') }} as exec_user_gap,
     -- What executives answer counts; another person's answer stands in while no executive answered.
-    {{ stable('coalesce(windows.exec_value_awareness, windows.value_awareness_any)') }} as value_awareness,
+    {{ stable('coalesce(windows.exec_value_awareness, windows.value_awareness_any)') }}
+        as value_awareness,
     {{ stable('windows.exec_value_awareness') }} as exec_value_awareness,
     {{ stable('windows.expectation_share') }} as expectation_share_12m
 from observations

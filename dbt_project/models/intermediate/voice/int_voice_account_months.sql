@@ -38,7 +38,14 @@ advocacy as (
         observations.account_id,
         observations.observed_on,
         count(*) as advocacy_acts_24m,
-        sum(case when {{ within_days('acts.occurred_on', 'observations.observed_on', 365) }} then 1 else 0 end)
+        sum(
+            case
+                when
+                    {{ within_days('acts.occurred_on', 'observations.observed_on', 365) }}
+                    then 1
+                else 0
+            end
+        )
             as advocacy_acts_12m,
         sum(case when acts.act_type = 'case_study' then 1 else 0 end) as case_studies_24m,
         max(acts.occurred_on) as last_advocacy_on
@@ -47,7 +54,8 @@ advocacy as (
     inner join observations
         on
             acts.account_id = observations.account_id
-            and {{ month_index('acts.occurred_on') }} + months_later.months_later = observations.month_number
+            and {{ month_index('acts.occurred_on') }} + months_later.months_later
+            = observations.month_number
     where
         acts.visible_on <= observations.observed_on
         and {{ within_days('acts.occurred_on', 'observations.observed_on', 730) }}
@@ -127,6 +135,7 @@ select
         when observations.observed_on >= social_coverage.recorded_from_on
             then cast(coalesce(social.{{ measure }}, 0) as bigint)
     end as {{ measure }}{{ ',' if not loop.last }}
+
 
 {% endfor %}
 from observations

@@ -44,7 +44,8 @@ spells as (
     from {{ ref('int_person_spells') }}
 ),
 
--- Opting out once is opting out, and bad terms anywhere are not forgotten because a newer record says nothing.
+-- Opting out once is opting out, and bad terms anywhere are not forgotten because a newer record
+-- says nothing.
 consents as (
     select
         person_id,
@@ -88,7 +89,8 @@ customer_people as (
 employees as (
     select
         employees.employee_id as person_id,
-        case when employees.left_on is not null then destinations.account_id end as current_account_id,
+        case when employees.left_on is not null then destinations.account_id end
+            as current_account_id,
         cast(null as {{ dbt.type_string() }}) as last_account_id,
         employees.left_on,
         employees.hired_on as first_known_on,

@@ -66,7 +66,11 @@ changes as (
 )
 
 select
-    person_id || '-' || from_account_id || '-' || cast(old_spell_started_on as {{ dbt.type_string() }})
+    person_id
+    || '-'
+    || from_account_id
+    || '-'
+    || cast(old_spell_started_on as {{ dbt.type_string() }})
         as job_change_id,
     person_id,
     from_account_id,

@@ -41,8 +41,8 @@ reference_rates as (
     where is_reference
 ),
 
--- A former user brings the product along: somebody on the deal worked at another customer before, joined this
--- company at most 18 months before the deal opened, and was active there.
+-- A former user brings the product along: somebody on the deal worked at another customer before,
+-- joined this company at most 18 months before the deal opened, and was active there.
 drags as (
     select
         opportunities.opportunity_id,
@@ -95,10 +95,15 @@ select
     opportunities.loss_reason,
     opportunities.currency,
     opportunities.amount,
-    {{ in_usd('opportunities.amount', 'coalesce(reference_rates.usd_per_unit, ' ~ usd_is_one ~ ')') }} as amount_usd,
+    {{ in_usd(
+        'opportunities.amount', 'coalesce(reference_rates.usd_per_unit, ' ~ usd_is_one ~ ')'
+    ) }} as amount_usd,
     opportunities.acquisition_cost_usd,
     opportunities.contract_term_months,
-    cast({{ dbt.datediff('opportunities.created_on', 'opportunities.closed_on', 'day') }} as bigint)
+    cast(
+        {{ dbt.datediff('opportunities.created_on', 'opportunities.closed_on', 'day') }}
+        as bigint
+    )
         as cycle_days,
     opportunities.is_closed,
     opportunities.is_won,

@@ -8,8 +8,12 @@ enrolments as (
         enrolments.enrolled_on,
         enrolments.known_at,
         count(*) over (partition by enrolments.program_id, accounts.account_id) as records,
-        min(enrolments.arm) over (partition by enrolments.program_id, accounts.account_id) as lowest_arm,
-        max(enrolments.arm) over (partition by enrolments.program_id, accounts.account_id) as highest_arm,
+        min(enrolments.arm)
+            over (partition by enrolments.program_id, accounts.account_id)
+            as lowest_arm,
+        max(enrolments.arm)
+            over (partition by enrolments.program_id, accounts.account_id)
+            as highest_arm,
         row_number() over (
             partition by enrolments.program_id, accounts.account_id
             order by enrolments.enrolled_on, enrolments.known_at, enrolments.arm
@@ -20,7 +24,8 @@ enrolments as (
     where not accounts.is_test
 )
 
--- Two accounts of one programme that merged are one: the first enrolment stands, as the account lived under it.
+-- Two accounts of one programme that merged are one: the first enrolment stands, as the account
+-- lived under it.
 select
     program_id,
     account_id,

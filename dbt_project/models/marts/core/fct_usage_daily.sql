@@ -1,8 +1,8 @@
 {#
-    A view, and on purpose: the events behind it are the one table that grows without end, kept by day in
-    input_usage_daily. Only the account is added here, and it is looked up when read, so a workspace that finds
-    its account late, or an account merged years afterwards, is right at once for all of its history and no row
-    is copied or rewritten for it.
+    A view, and on purpose: the events behind it are the one table that grows without end, kept by
+    day in input_usage_daily. Only the account is added here, and it is looked up when read, so a
+    workspace that finds its account late, or an account merged years afterwards, is right at once
+    for all of its history and no row is copied or rewritten for it.
 #}
 {{ config(materialized='view') }}
 

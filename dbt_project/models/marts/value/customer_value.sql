@@ -1,4 +1,6 @@
-{% set dimensions = ['clv', 'product_feedback', 'innovation', 'devotion', 'exclusivity', 'advocacy'] %}
+{% set dimensions = [
+    'clv', 'product_feedback', 'innovation', 'devotion', 'exclusivity', 'advocacy',
+] %}
 
 with
 
@@ -53,7 +55,8 @@ costs as (
     group by account_id, month_end_on
 ),
 
--- Deals are often won in the month before service starts: what lies before the spine counts from its first month on.
+-- Deals are often won in the month before service starts: what lies before the spine counts from
+-- its first month on.
 first_months as (
     select
         account_id,
@@ -196,14 +199,19 @@ valued as (
         usage.licences,
         -- Spelt out, as greatest() passes over what is not known.
         case
-            when floor(accounts.employee_count * assumptions.addressable_seat_share) <= usage.licences then 0
-            else floor(accounts.employee_count * assumptions.addressable_seat_share) - usage.licences
+            when
+                floor(accounts.employee_count * assumptions.addressable_seat_share)
+                <= usage.licences
+                then 0
+            else floor(accounts.employee_count * assumptions.addressable_seat_share)
+                - usage.licences
         end as seat_whitespace,
         months.mrr_usd / nullif(usage.licences, 0) as price_per_seat_usd,
         cases.feature_requests_12m + 2 * cases.bugs_confirmed_12m as product_feedback,
         novelty.novelty_score as innovation,
         surveys.nps_last_score,
-        -- A competitor's people in the customer's network count; where nobody listens nothing is known.
+        -- A competitor's people in the customer's network count; where nobody listens nothing is
+        -- known.
         -1.0 * voice.competitor_connections_12m as exclusivity,
         voice.advocacy_acts_24m as advocacy,
         touches.effort_hours_12m
@@ -262,10 +270,11 @@ ranked as (
     from valued
 ),
 
--- Devotion is staying, and liking it: half tenure, half the newest NPS answer; tenure alone where nobody answered.
+-- Devotion is staying, and liking it: half tenure, half the newest NPS answer; tenure alone where
+-- nobody answered.
 dimensions as (
     select
-        ranked.*,
+        *,
         case
             when nps_last_score is null then tenure_rank
             else 0.5 * tenure_rank + 0.05 * nps_last_score
@@ -291,7 +300,9 @@ weighed as (
             {{- ' + ' if not loop.last }}
         {% endfor %} as points,
         {% for dimension in dimensions -%}
-            case when dimensions.v_{{ dimension }} is not null then weights.{{ dimension }} else 0.0 end
+            case
+                when dimensions.v_{{ dimension }} is not null then weights.{{ dimension }} else 0.0
+            end
             {{- ' + ' if not loop.last }}
         {% endfor %} as weight_known,
         {% for dimension in dimensions -%}
@@ -351,11 +362,12 @@ top_reasons as (
 
 placed as (
     select
-        scored.*,
+        *,
         case
             when true_value_score is not null
                 then rank() over (
-                        partition by month_end_on, case when true_value_score is null then 0 else 1 end
+                        partition by
+                            month_end_on, case when true_value_score is null then 0 else 1 end
                         order by round(true_value_score, 9) desc
                     )
         end as true_value_rank,
@@ -390,26 +402,36 @@ select
     cast(round(placed.bond_price_usd, 2) as decimal(18, 2)) as bond_price_usd,
     cast(round(placed.clv_usd, 2) as decimal(18, 2)) as clv_npv_usd,
     cast(round(placed.gross_profit_pv_usd, 2) as decimal(18, 2)) as gross_profit_10y_usd,
-    cast(round(placed.gross_profit_pv_usd / placed.target_ltv_to_cac, 2) as decimal(18, 2)) as max_cac_usd,
+    cast(round(placed.gross_profit_pv_usd / placed.target_ltv_to_cac, 2) as decimal(18, 2))
+        as max_cac_usd,
     cast(earned.cac_usd as decimal(18, 2)) as cac_usd,
     cast(earned.cac_total_usd as decimal(18, 2)) as cac_total_usd,
     cast(earned.cac_paid_times as bigint) as cac_paid_times,
-    cast(round(placed.gross_profit_pv_usd / placed.target_ltv_to_cac - earned.cac_total_usd, 2) as decimal(18, 2))
+    cast(
+        round(
+            placed.gross_profit_pv_usd / placed.target_ltv_to_cac - earned.cac_total_usd, 2
+        ) as decimal(18, 2)
+    )
         as cac_headroom_usd,
     cast(round(placed.clv_usd - earned.cac_total_usd, 2) as decimal(18, 2)) as npv_net_of_cac_usd,
     {{ stable('placed.clv_usd / nullif(earned.cac_total_usd, 0)') }} as ltv_to_cac,
-    cast(round(earned.cumulative_gross_profit_usd, 2) as decimal(18, 2)) as cumulative_gross_profit_usd,
+    cast(round(earned.cumulative_gross_profit_usd, 2) as decimal(18, 2))
+        as cumulative_gross_profit_usd,
     cast(paid_back.payback_months as bigint) as payback_months,
     cast(earned.free_months as bigint) as free_months,
     case
-        when placed.acquisition_origin = 'rip_and_replace' then cast(paid_back.payback_months as bigint)
+        when
+            placed.acquisition_origin = 'rip_and_replace'
+            then cast(paid_back.payback_months as bigint)
     end as rip_and_replace_breakeven_month,
     cast(placed.licences as bigint) as licences,
     cast(placed.seat_whitespace as bigint) as seat_whitespace,
     cast(round(placed.price_per_seat_usd, 2) as decimal(18, 2)) as price_per_seat_usd,
     cast(round(placed.current_10y_usd, 2) as decimal(18, 2)) as current_10y_usd,
     cast(
-        round(placed.seat_whitespace * placed.price_per_seat_usd * placed.expected_months, 2) as decimal(18, 2)
+        round(
+            placed.seat_whitespace * placed.price_per_seat_usd * placed.expected_months, 2
+        ) as decimal(18, 2)
     ) as potential_10y_usd,
     {{ stable(
         '1.0 + placed.seat_whitespace * placed.price_per_seat_usd * placed.expected_months'

@@ -26,8 +26,9 @@ given as (
         definitions.scenario_id,
         formulas.formula,
         {% for name in [
-            'growth', 'churn', 'periods_per_year', 'years', 'acv', 'total', 'nrr', 'renewal_rate', 'share', 'mrr',
-            'discount', 'default', 'free_months', 'cac_multiple', 'gross_margin', 'alpha', 'beta', 'renewals',
+            'growth', 'churn', 'periods_per_year', 'years', 'acv', 'total', 'nrr', 'renewal_rate',
+            'share', 'mrr', 'discount', 'default', 'free_months', 'cac_multiple', 'gross_margin',
+            'alpha', 'beta', 'renewals',
         ] -%}
             {{ scenario_input(name) }} as input_{{ name }},
         {% endfor -%}
@@ -69,7 +70,11 @@ survivors as (
         given.scenario_id,
         numbers.n as renewal_number,
         cast(
-            nullif({{ dbt.split_part('given.input_survivors', "','", 'cast(numbers.n + 1 as int)') }}, '')
+            nullif(
+                {{ dbt.split_part(
+                    'given.input_survivors', "','", 'cast(numbers.n + 1 as int)'
+                ) }}, ''
+            )
             as double
         ) as survivors
     from given
@@ -121,11 +126,13 @@ computed as (
         case given.formula
             when 'run_rate_lost'
                 then {{ run_rate_lost(
-                    'given.input_growth', 'given.input_churn', 'given.input_periods_per_year', 'given.input_years'
+                    'given.input_growth', 'given.input_churn',
+                    'given.input_periods_per_year', 'given.input_years'
                 ) }}
             when 'billings_lost'
                 then {{ billings_lost(
-                    'given.input_growth', 'given.input_churn', 'given.input_periods_per_year', 'given.input_years'
+                    'given.input_growth', 'given.input_churn',
+                    'given.input_periods_per_year', 'given.input_years'
                 ) }}
             when 'sales_needed' then given.input_growth + given.input_churn
             when 'sales_needed_on_retained'
@@ -138,18 +145,25 @@ computed as (
             when 'half_life' then ln(0.5) / ln(1.0 - given.input_churn)
             when 'bond_price'
                 then {{ bond_price(
-                    'given.input_mrr', 'given.input_discount', 'given.input_default', 'given.input_years'
+                    'given.input_mrr', 'given.input_discount',
+                    'given.input_default', 'given.input_years'
                 ) }}
             when 'revenue_given_away'
-                then {{ revenue_given_away('given.input_free_months', 'given.input_years', 'given.input_nrr') }}
+                then {{ revenue_given_away(
+                    'given.input_free_months', 'given.input_years', 'given.input_nrr'
+                ) }}
             when 'payback'
-                then {{ payback_months('given.input_cac_multiple * 12.0', '1.0', 'given.input_gross_margin') }}
+                then {{ payback_months(
+                    'given.input_cac_multiple * 12.0', '1.0', 'given.input_gross_margin'
+                ) }}
             when 'sbg_alpha' then sbg_fit.alpha
             when 'sbg_beta' then sbg_fit.beta
             when 'derl' then lifetimes.derl
         end as computed_value
     from given
-    left join retention_{{ newton_steps }} as retentions on given.scenario_id = retentions.scenario_id
+    left join
+        retention_{{ newton_steps }} as retentions
+        on given.scenario_id = retentions.scenario_id
     left join sbg_fit on given.scenario_id = sbg_fit.scenario_id
     left join lifetimes on given.scenario_id = lifetimes.scenario_id
 )
