@@ -79,14 +79,12 @@ class Landing:
         source: folder it lands in.
         run_id: run it belongs to.
         report: told what happened; may be another source's (custom objects land with the desk).
-        flush_rows: rows after which `is_due` says yes.
     """
 
     lake: Lake
     source: str
     run_id: str
     report: LoadReport
-    flush_rows: int = FLUSH_ROWS
     _tables: dict[str, list[pa.Table]] = field(default_factory=dict)
     _rejects: list[Reject] = field(default_factory=list)
     _windows: list[Window] = field(default_factory=list)
@@ -123,7 +121,7 @@ class Landing:
     @property
     def is_due(self) -> bool:
         """Whether enough has gathered to be written."""
-        return self._pending >= self.flush_rows
+        return self._pending >= FLUSH_ROWS
 
     @property
     def is_empty(self) -> bool:

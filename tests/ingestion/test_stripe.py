@@ -119,13 +119,13 @@ def test_listings_resume_at_the_last_finished_window(
     with serve() as (company, settings):
         company.faults.add("status", service="stripe", path="/v1/invoices", skip=8, status=401)
         with pytest.raises(HttpError):
-            _run_small(settings, lake)
+            stripe.run(settings, lake, **LOAD)
         before = windows.newest(windows.finished(lake, "stripe"), "invoices")
         assert before is not None
         assert before.cursor
         assert not before.is_last
         company.faults.clear()
-        report = _run_small(settings, lake)
+        report = stripe.run(settings, lake, **LOAD)
         whole = Lake.at(tmp_path / "whole")
         stripe.run(settings, whole, **LOAD)
     assert report.rows > 0
@@ -133,17 +133,6 @@ def test_listings_resume_at_the_last_finished_window(
         assert rows_of(lake, "stripe", table, "id") == rows_of(whole, "stripe", table, "id")
         twice = lake.read("stripe", table, "select id from t group by all having count(*) > 1")
         assert twice.num_rows == 0
-
-
-def _run_small(settings: Settings, lake: Lake) -> Any:
-    from ingestion import landing
-
-    original = landing.Landing.is_due
-    try:
-        landing.Landing.is_due = property(lambda s: s._pending >= 500)  # type: ignore[method-assign, assignment]
-        return stripe.run(settings, lake, **LOAD)
-    finally:
-        landing.Landing.is_due = original  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "server_error", "cut_body", "repeat_page"])
