@@ -39,3 +39,11 @@
         else 'change'
     end
 {%- endmacro %}
+
+{# Names of all movements, in the order of the identity. #}
+{% macro movement_types() -%}
+    {{ return([
+        'new', 'reactivation', 'expansion', 'contraction', 'churn', 'pause_out', 'pause_in',
+        'merge_transfer'
+    ]) }}
+{%- endmacro %}

@@ -38,3 +38,8 @@
         as decimal(18, 2)
     )
 {%- endmacro %}
+
+{# A part over its whole (0-1), null where there is no whole. #}
+{% macro share_of(part, whole) -%}
+    {{ stable('cast(' ~ part ~ ' as double) / nullif(cast(' ~ whole ~ ' as double), 0)') }}
+{%- endmacro %}

@@ -1,4 +1,5 @@
--- GRR cannot exceed NRR, nor one: what is kept is at most what is there, and at most what was there.
+-- GRR cannot exceed NRR, nor one: what is kept is at most what is there, and at most what was
+-- there.
 select
     month,
     segment,

@@ -1,5 +1,6 @@
--- closing = opening + new + reactivation + expansion - contraction - churn - pause_out + pause_in + merge_transfer,
--- to the cent, in every month of every account; and a merger moves money without making any.
+-- closing = opening + new + reactivation + expansion - contraction - churn - pause_out + pause_in +
+-- merge_transfer, to the cent, in every month of every account; and a merger moves money without
+-- making any.
 select
     account_id,
     month_end_on,

@@ -1,5 +1,6 @@
--- The same identity over all accounts, month by month, counted from the movements and from subscription states:
--- what the movements add up to since the first day is what the subscriptions in force are worth.
+-- The same identity over all accounts, month by month, counted from the movements and from
+-- subscription states: what the movements add up to since the first day is what the subscriptions
+-- in force are worth.
 with
 
 movements as (

@@ -1,4 +1,5 @@
--- Seats, price and plan explain every expansion and contraction without remainder, and nothing else has parts.
+-- Seats, price and plan explain every expansion and contraction without remainder, and nothing else
+-- has parts.
 select
     account_id,
     month,

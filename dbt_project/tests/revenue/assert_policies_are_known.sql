@@ -1,12 +1,15 @@
--- Every policy in use must be one of its alternatives, and the documented default must be the one of the project.
+-- Every policy in use must be one of its alternatives, and the documented default must be the one
+-- of the project.
 with
 
 chosen as (
-    {%- for policy in ['discounts', 'paused', 'past_due', 'churn_date', 'reactivation', 'currency'] %}
-    select
-        '{{ policy }}' as policy,
-        '{{ var("policy_" ~ policy) }}' as chosen_value
-    {{ 'union all' if not loop.last }}
+    {%- for policy in [
+        'discounts', 'paused', 'past_due', 'churn_date', 'reactivation', 'currency'
+    ] %}
+        select
+            '{{ policy }}' as policy,
+            '{{ var("policy_" ~ policy) }}' as chosen_value
+                {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
 

@@ -1,11 +1,17 @@
--- The rows of revenue_retention are the accounts, summed: opening, closing and every movement in between.
+-- The rows of revenue_retention are the accounts, summed: opening, closing and every movement in
+-- between.
 with
 
 retention as (
     select
         month,
         sum(
-            opening_mrr_usd + new_usd + reactivation_usd + expansion_usd - contraction_usd - churn_usd
+            opening_mrr_usd
+            + new_usd
+            + reactivation_usd
+            + expansion_usd
+            - contraction_usd
+            - churn_usd
             - pause_out_usd + pause_in_usd + merge_transfer_usd
         ) as explained_usd,
         sum(closing_mrr_usd) as closing_mrr_usd

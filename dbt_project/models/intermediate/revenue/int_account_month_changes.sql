@@ -69,7 +69,8 @@ held as (
         closing_paused_usd,
         pause_out_usd,
         pause_in_usd,
-        case when opening_account_id <> account_id then opening_mrr_usd else 0 end as merge_transfer_usd,
+        case when opening_account_id <> account_id then opening_mrr_usd else 0 end
+            as merge_transfer_usd,
         is_involuntary_end
     from judged
     union all
@@ -102,7 +103,8 @@ accounts as (
         cast(sum(pause_out_usd) as decimal(18, 2)) as pause_out_usd,
         cast(sum(pause_in_usd) as decimal(18, 2)) as pause_in_usd,
         cast(sum(merge_transfer_usd) as decimal(18, 2)) as merge_transfer_usd,
-        -- Involuntary only when nobody decided: one subscription cancelled by choice makes it a choice.
+        -- Involuntary only when nobody decided: one subscription cancelled by choice makes it a
+        -- choice.
         coalesce(min(is_involuntary_end) = 1, false) as is_involuntary
     from held
     group by account_id, surviving_account_id, month_end_on
@@ -157,18 +159,21 @@ returns as (
         previous_months.closes_at as away_at
     from histories
     inner join months on histories.month_end_on = months.month_end_on
-    inner join months as previous_months on months.previous_month_end_on = previous_months.month_end_on
+    inner join months as previous_months
+        on months.previous_month_end_on = previous_months.month_end_on
     where histories.opening_mrr_usd = 0 and histories.closing_mrr_usd > 0
 ),
 
--- Nothing was paid at the opening, so what was paid ended before it and what is paid began after it.
+-- Nothing was paid at the opening, so what was paid ended before it and what is paid began after
+-- it.
 gaps as (
     select
         returns.account_id,
         returns.month_end_on,
         {{ dbt.datediff(
             'max(case when paid_states.valid_to <= returns.away_at then paid_states.valid_to end)',
-            'min(case when paid_states.valid_from >= returns.away_at then paid_states.valid_from end)',
+            'min(case when paid_states.valid_from >= returns.away_at'
+            ~ ' then paid_states.valid_from end)',
             'day'
         ) }} as gap_days
     from returns
@@ -187,7 +192,8 @@ named as (
         histories.pause_in_usd,
         histories.merge_transfer_usd,
         histories.is_involuntary,
-        {% set gap_days = 'gaps.gap_days' if policy_is('reactivation', 'within_90_days') else 'null' -%}
+        {% set has_gaps = policy_is('reactivation', 'within_90_days') -%}
+        {% set gap_days = 'gaps.gap_days' if has_gaps else 'null' -%}
         {{ movement_of_account(
             'histories.opening_mrr_usd', 'histories.closing_mrr_usd',
             'histories.opening_paused_usd', 'histories.closing_paused_usd',

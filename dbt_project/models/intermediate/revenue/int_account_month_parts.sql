@@ -42,7 +42,8 @@ plans as (
     group by account_id, month_end_on, plan_id
 ),
 
--- Seats at the old price, the new price on all seats; what comes with a plan taken up or given up is plan.
+-- Seats at the old price, the new price on all seats; what comes with a plan taken up or given up
+-- is plan.
 parts as (
     select
         account_id,
@@ -51,11 +52,15 @@ parts as (
         case
             when opening_quantity > 0 and closing_quantity > 0
                 then cast(
-                    round(
-                        cast((closing_quantity - opening_quantity) * opening_mrr_usd * 100 as double)
-                        / cast(opening_quantity as double)
-                    ) / 100 as decimal(18, 2)
-                )
+                        round(
+                            cast(
+                                (closing_quantity - opening_quantity)
+                                * opening_mrr_usd
+                                * 100 as double
+                            )
+                            / cast(opening_quantity as double)
+                        ) / 100 as decimal(18, 2)
+                    )
             else 0
         end as seats_usd,
         opening_quantity > 0 and closing_quantity > 0 as is_kept
@@ -66,7 +71,8 @@ select
     account_id,
     month_end_on,
     cast(sum(seats_usd) as decimal(18, 2)) as seats_usd,
-    cast(sum(case when is_kept then change_usd - seats_usd else 0 end) as decimal(18, 2)) as price_usd,
+    cast(sum(case when is_kept then change_usd - seats_usd else 0 end) as decimal(18, 2))
+        as price_usd,
     cast(sum(case when is_kept then 0 else change_usd end) as decimal(18, 2)) as plan_usd
 from parts
 group by account_id, month_end_on

@@ -1,4 +1,4 @@
-{# Warning signs that a person could have seen at a month-end, one column each; null where nobody could know. #}
+{# Warning signs that a person could have seen at a month-end; null where nobody could know. #}
 {% set signals = [
     'is_sponsor_gone', 'is_executive_silent', 'is_primary_need_breached', 'is_value_unproven',
     'has_competitor_signal', 'has_payment_trouble', 'is_usage_falling', 'is_support_strained',
@@ -97,10 +97,13 @@ seen as (
         not success.is_primary_need_met as is_primary_need_breached,
         case
             when success.measures_defined is not null
-                then success.measures_defined = 0 or success.last_measured_on is null or success.attainment < 1
+                then success.measures_defined = 0
+                    or success.last_measured_on is null
+                    or success.attainment < 1
         end as is_value_unproven,
         signals.competitor_signals_12m > 0 as has_competitor_signal,
-        billing.payments_failed_90d > 0 or coalesce(billing.days_overdue, 0) > 30 as has_payment_trouble,
+        billing.payments_failed_90d > 0
+        or coalesce(billing.days_overdue, 0) > 30 as has_payment_trouble,
         usage.active_users_change_rate <= -0.3 as is_usage_falling,
         cases.urgent_cases_90d >= 3 as is_support_strained,
         surveys.nps_last_score <= 6 as has_detractor
@@ -127,12 +130,12 @@ select
     account_id,
     month_end_on,
     {%- for signal in signals %}
-    {{ signal }},
+        {{ signal }},
     {%- endfor %}
     {% for signal in signals -%}
-    case when {{ signal }} then 1 else 0 end{{ ' + ' if not loop.last }}
+        case when {{ signal }} then 1 else 0 end{{ ' + ' if not loop.last }}
     {%- endfor %} as signals_present,
     {% for signal in signals -%}
-    case when {{ signal }} is null then 0 else 1 end{{ ' + ' if not loop.last }}
+        case when {{ signal }} is null then 0 else 1 end{{ ' + ' if not loop.last }}
     {%- endfor %} as signals_known
 from seen

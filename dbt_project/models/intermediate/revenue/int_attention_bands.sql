@@ -24,7 +24,7 @@ ranked as (
         (
             row_number() over (
                 partition by month_end_on
-                order by closing_mrr_usd desc, account_id
+                order by closing_mrr_usd desc, account_id asc
             ) - 1
         ) * 1.0 / count(*) over (partition by month_end_on) as rank_share
     from account_months

@@ -1,5 +1,5 @@
-{# Cohorts are cut by month, by year and not at all; by segment and origin, one of them or neither. A month of one
-   segment and origin seldom has twenty accounts; a year mostly has. #}
+{# Cohorts are cut by month, by year and not at all; by segment and origin, one of them or
+   neither. A month of one segment and origin seldom has twenty accounts; a year mostly has. #}
 {% set cuts = [
     ('month', true, true), ('month', false, false),
     ('year', true, true), ('year', true, false), ('year', false, true), ('year', false, false),
@@ -44,7 +44,8 @@ lives as (
         account_id,
         max(tenure_month) as last_tenure_month,
         -- The first departure ends a life; a pause does not, and who comes back is a new story.
-        min(case when churn_usd > 0 and closing_mrr_usd = 0 then tenure_month end) as churn_tenure_month,
+        min(case when churn_usd > 0 and closing_mrr_usd = 0 then tenure_month end)
+            as churn_tenure_month,
         max(case when tenure_month = 0 then closing_mrr_usd end) as first_mrr_usd
     from account_months
     group by account_id
@@ -60,14 +61,19 @@ followed as (
         account_months.closing_mrr_usd,
         least(account_months.closing_mrr_usd, lives.first_mrr_usd) as kept_mrr_usd,
         lives.first_mrr_usd,
-        account_months.closing_mrr_usd * cast(margins.gross_margin_rate as decimal(9, 6)) as gross_profit_usd,
+        account_months.closing_mrr_usd
+        * cast(margins.gross_margin_rate as decimal(9, 6)) as gross_profit_usd,
         case when account_months.is_paying then 1 else 0 end as is_paying,
         -- At risk in a month: still there when it began.
         case
-            when lives.churn_tenure_month is null or account_months.tenure_month <= lives.churn_tenure_month then 1
+            when
+                lives.churn_tenure_month is null
+                or account_months.tenure_month <= lives.churn_tenure_month
+                then 1
             else 0
         end as is_at_risk,
-        case when account_months.tenure_month = lives.churn_tenure_month then 1 else 0 end as has_churned
+        case when account_months.tenure_month = lives.churn_tenure_month then 1 else 0 end
+            as has_churned
     from account_months
     inner join lives on account_months.account_id = lives.account_id
     left join margins on account_months.segment = margins.segment and margins.newest_rank = 1
@@ -75,29 +81,29 @@ followed as (
 
 sums as (
     {%- for level, by_segment, by_origin in cuts %}
-    select
-        '{{ level }}' as cohort_level,
-        {% if level == 'month' -%}
-        cohort_month,
-        {%- elif level == 'year' -%}
-        cast(extract(year from cohort_month) || '-12-31' as date) as cohort_month,
-        {%- else -%}
-        cast('9999-12-31' as date) as cohort_month,
-        {%- endif %}
-        {{ 'segment' if by_segment else "'(all)'" }} as segment,
-        {{ 'acquisition_origin' if by_origin else "'(all)'" }} as acquisition_origin,
-        tenure_month,
-        sum(is_at_risk) as at_risk,
-        sum(has_churned) as churned,
-        sum(is_paying) as paying_logos,
-        count(*) as observed_logos,
-        sum(closing_mrr_usd) as mrr_usd,
-        sum(kept_mrr_usd) as kept_mrr_usd,
-        sum(first_mrr_usd) as first_mrr_usd,
-        sum(gross_profit_usd) as gross_profit_usd
-    from followed
-    group by 1, 2, 3, 4, 5
-    {{ 'union all' if not loop.last }}
+        select
+            '{{ level }}' as cohort_level,
+            {% if level == 'month' -%}
+                cohort_month,
+            {%- elif level == 'year' -%}
+                cast(extract(year from cohort_month) || '-12-31' as date) as cohort_month,
+            {%- else -%}
+                cast('9999-12-31' as date) as cohort_month,
+            {%- endif %}
+            {{ 'segment' if by_segment else "'(all)'" }},
+            {{ 'acquisition_origin' if by_origin else "'(all)'" }},
+            tenure_month,
+            sum(is_at_risk) as at_risk,
+            sum(has_churned) as churned,
+            sum(is_paying) as paying_logos,
+            count(*) as observed_logos,
+            sum(closing_mrr_usd) as mrr_usd,
+            sum(kept_mrr_usd) as kept_mrr_usd,
+            sum(first_mrr_usd) as first_mrr_usd,
+            sum(gross_profit_usd) as gross_profit_usd
+        from followed
+        group by 1, 2, 3, 4, 5
+                {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
 

@@ -1,4 +1,4 @@
-{# Each doubling follows twice as many steps back, so 2^7 contracts in a row are one chain without recursion. #}
+{# Each doubling follows twice as many steps: 2^7 contracts in a row without recursion. #}
 {% set doublings = 7 %}
 with
 
@@ -23,13 +23,13 @@ hop_0 as (
 ),
 
 {% for hop in range(1, doublings + 1) -%}
-hop_{{ hop }} as (
-    select
-        near.subscription_id,
-        far.reached_id
-    from hop_{{ hop - 1 }} as near
-    inner join hop_{{ hop - 1 }} as far on near.reached_id = far.subscription_id
-){{ ',' if not loop.last }}
+    hop_{{ hop }} as (
+        select
+            near.subscription_id,
+            far.reached_id
+        from hop_{{ hop - 1 }} as near
+        inner join hop_{{ hop - 1 }} as far on near.reached_id = far.subscription_id
+    ){{ ',' if not loop.last }}
 
 {% endfor -%}
 select

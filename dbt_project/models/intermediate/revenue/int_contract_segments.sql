@@ -17,8 +17,8 @@ states as (
     where status <> 'trialing'
 ),
 
--- The term is what the contract says; else what is paid for at once, if that is a year or more; else the
--- subscription is self-serve and rolls on, reported in years.
+-- The term is what the contract says; else what is paid for at once, if that is a year or more;
+-- else the subscription is self-serve and rolls on, reported in years.
 spans as (
     select
         subscription_id,
@@ -41,8 +41,10 @@ changes as (
         is_evergreen,
         case
             when
-                lag(term_months) over (partition by subscription_id order by valid_from) = term_months
-                and lag(is_evergreen) over (partition by subscription_id order by valid_from) = is_evergreen
+                lag(term_months) over (partition by subscription_id order by valid_from)
+                = term_months
+                and lag(is_evergreen) over (partition by subscription_id order by valid_from)
+                = is_evergreen
                 then 0
             else 1
         end as is_change
@@ -59,23 +61,25 @@ starts as (
             partition by changes.subscription_id
             order by changes.valid_from
         ) as segment_number,
-        -- Whole months since the anchor; the first form of a contract counts from the anchor itself.
+        -- Whole months since the anchor; the first form of a contract counts from the anchor
+        -- itself.
         case
-            when changes.valid_from = min(changes.valid_from) over (partition by changes.subscription_id)
+            when changes.valid_from
+                = min(changes.valid_from) over (partition by changes.subscription_id)
                 then 0
             else greatest(
-                {{ months_between('contracts.anchor_on', utc_date('changes.valid_from')) }}
-                - case
-                    when
-                        {{ utc_date('changes.valid_from') }} < {{ months_after(
+                    {{ months_between('contracts.anchor_on', utc_date('changes.valid_from')) }}
+                    - case
+                        when
+                            {{ utc_date('changes.valid_from') }} < {{ months_after(
                             'contracts.anchor_on',
                             months_between('contracts.anchor_on', utc_date('changes.valid_from'))
                         ) }}
-                        then 1
-                    else 0
-                end,
-                0
-            )
+                            then 1
+                        else 0
+                    end,
+                    0
+                )
         end as first_month
     from changes
     inner join contracts on changes.subscription_id = contracts.subscription_id

@@ -45,11 +45,13 @@ inferred as (
         on
             ended_terms.account_id = contracts.account_id
             and ended_terms.subscription_id <> contracts.subscription_id
-            and contracts.started_on >= ended_terms.ended_on
-            and contracts.started_on <= {{ days_after('ended_terms.due_on', var('renewal_grace_days')) }}
-            -- Coming back in the middle of a term that was broken off is a return, no early renewal.
+            and ended_terms.ended_on <= contracts.started_on
+            and contracts.started_on
+            <= {{ days_after('ended_terms.due_on', var('renewal_grace_days')) }}
+            -- Coming back in the middle of a term that was broken off is a return, no early
+            -- renewal.
             and (
-                contracts.started_on >= ended_terms.due_on
+                ended_terms.due_on <= contracts.started_on
                 or contracts.started_on <= {{ days_after('ended_terms.ended_on', 1) }}
             )
     where contracts.replaces_subscription_id is null

@@ -40,13 +40,18 @@ terms as (
     select
         contracts.subscription_id,
         contracts.account_id,
-        {{ months_after('segments.anchor_on', 'segments.first_month + numbers.n * segments.term_months') }}
+        {{ months_after(
+            'segments.anchor_on', 'segments.first_month + numbers.n * segments.term_months'
+        ) }}
             as started_on,
-        {{ months_after('segments.anchor_on', 'segments.first_month + (numbers.n + 1) * segments.term_months') }}
+        {{ months_after(
+            'segments.anchor_on', 'segments.first_month + (numbers.n + 1) * segments.term_months'
+        ) }}
             as due_on,
         -- A contract turned into another form inside its term ends there and goes on in that form.
         case
-            when segments.next_first_month < segments.first_month + (numbers.n + 1) * segments.term_months
+            when segments.next_first_month
+                < segments.first_month + (numbers.n + 1) * segments.term_months
                 then {{ months_after('segments.anchor_on', 'segments.next_first_month') }}
         end as reshaped_on,
         contracts.ended_on,
@@ -57,7 +62,8 @@ terms as (
     inner join contracts on segments.subscription_id = contracts.subscription_id
     inner join numbers
         on
-            segments.first_month + numbers.n * segments.term_months < coalesce(segments.next_first_month, 12000)
+            segments.first_month + numbers.n * segments.term_months
+            < coalesce(segments.next_first_month, 12000)
             and numbers.n * segments.term_months
             <= {{ months_between('segments.anchor_on', as_of_date()) }} - segments.first_month
 ),
@@ -77,7 +83,8 @@ begun as (
         is_involuntary,
         case when ended_on <= due_on then ended_on end as ended_on,
         case when ended_on is null or reshaped_on < ended_on then reshaped_on end as reshaped_on,
-        -- Money due is what was paid last: at the due date, or at the end if service ended before it.
+        -- Money due is what was paid last: at the due date, or at the end if service ended before
+        -- it.
         least(due_on, coalesce(reshaped_on, due_on), coalesce(ended_on, due_on)) as valued_on
     from terms
     where
@@ -124,7 +131,9 @@ continued as (
                 'states.valid_from', 'states.valid_to',
                 day_start(days_after('begun.due_on', 1))
             ) }}
-    where begun.ended_on is null and begun.reshaped_on is null and begun.due_on <= {{ as_of_date() }}
+    where begun.ended_on is null
+        and begun.reshaped_on is null
+        and begun.due_on <= {{ as_of_date() }}
     group by begun.subscription_id, begun.term_number
 )
 
@@ -148,4 +157,5 @@ from begun
 left join due
     on begun.subscription_id = due.subscription_id and begun.term_number = due.term_number
 left join continued
-    on begun.subscription_id = continued.subscription_id and begun.term_number = continued.term_number
+    on begun.subscription_id = continued.subscription_id
+        and begun.term_number = continued.term_number

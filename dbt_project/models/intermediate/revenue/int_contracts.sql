@@ -40,7 +40,8 @@ phases as (
     from {{ ref('int_subscription_phases') }}
 ),
 
--- Marked unpaid and never paid again, a contract ended when it was marked, whenever the vendor closes it.
+-- Marked unpaid and never paid again, a contract ended when it was marked, whenever the vendor
+-- closes it.
 ends as (
     select
         subscription_id,

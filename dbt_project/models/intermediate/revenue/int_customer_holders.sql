@@ -5,13 +5,13 @@ with
 
 billing_links as (
     select
-        map.billing_customer_id,
-        map.account_id,
+        links.billing_customer_id,
+        links.account_id,
         customers.account_id as billed_account_id
-    from {{ ref('int_billing_customer_map') }} as map
+    from {{ ref('int_billing_customer_map') }} as links
     left join {{ ref('input_customers') }} as customers
-        on map.billing_customer_id = customers.billing_customer_id
-    where map.account_id is not null
+        on links.billing_customer_id = customers.billing_customer_id
+    where links.account_id is not null
 ),
 
 account_map as (
@@ -52,7 +52,8 @@ signers as (
     select
         billing_links.billing_customer_id,
         billing_links.account_id as surviving_account_id,
-        coalesce(billed.source_account_id, crm_links.account_id, billing_links.account_id) as account_id
+        coalesce(billed.source_account_id, crm_links.account_id, billing_links.account_id)
+            as account_id
     from billing_links
     left join account_map as billed on billing_links.billed_account_id = billed.source_account_id
     left join crm_links

@@ -7,9 +7,11 @@ terms as (
         account_id,
         started_on,
         due_on,
-        {%- for lead in leads %}
-        {{ last_month_end(days_after('due_on', -lead)) }} as seen_on_d{{ lead }}{{ ',' if not loop.last }}
-        {%- endfor %}
+    {%- for lead in leads %}
+        {{ last_month_end(days_after('due_on', -lead)) }}
+            as seen_on_d{{ lead }}{{ ',' if not loop.last }}
+    
+    {%- endfor %}
     from {{ ref('fct_contract_terms') }}
 ),
 
@@ -64,14 +66,15 @@ facts as (
     from {{ ref('fct_contract_terms') }}
 ),
 
--- What the customer said: the lost renewal in the CRM nearest to the end; else the reason given to billing.
+-- What the customer said: the lost renewal in the CRM nearest to the end; else the reason given to
+-- billing.
 said as (
     select
         facts.contract_term_id,
         opportunities.loss_reason,
         row_number() over (
             partition by facts.contract_term_id
-            order by opportunities.closed_on desc, opportunities.opportunity_id
+            order by opportunities.closed_on desc, opportunities.opportunity_id asc
         ) as newest_rank
     from facts
     inner join opportunities
@@ -80,8 +83,9 @@ said as (
             and opportunities.opportunity_type = 'renewal'
             and not opportunities.is_won
             and opportunities.loss_reason is not null
-            and opportunities.closed_on > facts.started_on
-            and opportunities.closed_on <= {{ days_after('facts.due_on', var('renewal_grace_days')) }}
+            and facts.started_on < opportunities.closed_on
+            and opportunities.closed_on
+            <= {{ days_after('facts.due_on', var('renewal_grace_days')) }}
     where facts.outcome = 'lost'
 ),
 
@@ -93,7 +97,7 @@ win_backs as (
         opportunities.acquisition_cost_usd,
         row_number() over (
             partition by opportunities.opportunity_id
-            order by facts.ended_on desc, facts.contract_term_id
+            order by facts.ended_on desc, facts.contract_term_id asc
         ) as nearest_rank
     from facts
     inner join opportunities
@@ -101,7 +105,7 @@ win_backs as (
             facts.account_id = opportunities.account_id
             and opportunities.opportunity_type = 'win_back'
             and opportunities.is_won
-            and opportunities.closed_on >= facts.ended_on
+            and facts.ended_on <= opportunities.closed_on
     where facts.outcome = 'lost'
 ),
 
@@ -123,8 +127,8 @@ first_signs as (
     inner join signals
         on
             terms.account_id = signals.account_id
-            and signals.month_end_on >= terms.started_on
-            and signals.month_end_on < terms.due_on
+            and terms.started_on <= signals.month_end_on
+            and terms.due_on > signals.month_end_on
     where signals.signals_present > 0
     group by terms.contract_term_id
 )
@@ -133,8 +137,12 @@ select
     facts.contract_term_id,
     first_signs.earliest_signal_on,
     {%- for lead in leads %}
-    case when seen_{{ lead }}.signals_known > 0 then cast(seen_{{ lead }}.signals_present as bigint) end
-        as signals_present_at_d{{ lead }},
+        case
+            when
+                seen_{{ lead }}.signals_known > 0
+                then cast(seen_{{ lead }}.signals_present as bigint)
+        end
+            as signals_present_at_d{{ lead }},
     {%- endfor %}
     seen_90.is_sponsor_gone,
     seen_90.is_executive_silent,
@@ -145,7 +153,9 @@ select
     seen_90.is_usage_falling,
     seen_90.is_support_strained,
     seen_90.has_detractor,
-    case when facts.outcome = 'lost' then coalesce(said.loss_reason, contracts.cancellation_reason) end
+    case
+        when facts.outcome = 'lost' then coalesce(said.loss_reason, contracts.cancellation_reason)
+    end
         as driver_stated,
     {{ evidenced_driver('seen_90') }} as driver_evidenced,
     resells.resell_cost_usd
@@ -153,10 +163,10 @@ from facts
 inner join terms on facts.contract_term_id = terms.contract_term_id
 left join contracts on facts.subscription_id = contracts.subscription_id
 {%- for lead in leads %}
-left join signals as seen_{{ lead }}
-    on
-        terms.account_id = seen_{{ lead }}.account_id
-        and terms.seen_on_d{{ lead }} = seen_{{ lead }}.month_end_on
+    left join signals as seen_{{ lead }}
+        on
+            terms.account_id = seen_{{ lead }}.account_id
+            and terms.seen_on_d{{ lead }} = seen_{{ lead }}.month_end_on
 {%- endfor %}
 left join said on facts.contract_term_id = said.contract_term_id and said.newest_rank = 1
 left join resells on facts.contract_term_id = resells.contract_term_id

@@ -45,7 +45,7 @@ assessments as (
 
 leads as (
     {%- for lead in leads %}
-    select {{ lead }} as lead_days{{ ' union all' if not loop.last }}
+        select {{ lead }} as lead_days{{ ' union all' if not loop.last }}
     {%- endfor %}
 ),
 
@@ -68,8 +68,8 @@ looks as (
     where is_undecided
 ),
 
--- The newest score stored by then, never one made later. A live score counts before one of a model trained
--- backwards in time, which may only stand in where there was no warehouse to look at.
+-- The newest score stored by then, never one made later. A live score counts before one of a model
+-- trained backwards in time, which may only stand in where there was no warehouse to look at.
 known_scores as (
     select
         looks.contract_term_id,
@@ -79,13 +79,13 @@ known_scores as (
         scores.is_backfill,
         row_number() over (
             partition by looks.contract_term_id, looks.lead_days
-            order by scores.is_backfill, scores.as_of desc
+            order by scores.is_backfill asc, scores.as_of desc
         ) as score_rank
     from looks
     inner join scores
         on
             looks.account_id = scores.account_id
-            and scores.as_of <= looks.looked_on
+            and looks.looked_on >= scores.as_of
             and scores.as_of > {{ days_after('looks.looked_on', -stale_days) }}
 ),
 
@@ -96,36 +96,42 @@ known_assessments as (
         assessments.sign_today_share,
         row_number() over (
             partition by looks.contract_term_id, looks.lead_days
-            order by assessments.assessed_on desc, assessments.risk_assessment_id
+            order by assessments.assessed_on desc, assessments.risk_assessment_id asc
         ) as assessment_rank
     from looks
     inner join assessments
         on
             looks.account_id = assessments.account_id
-            and assessments.assessed_on <= looks.looked_on
-            and assessments.known_on <= looks.looked_on
+            and looks.looked_on >= assessments.assessed_on
+            and looks.looked_on >= assessments.known_on
             and assessments.assessed_on > {{ days_after('looks.looked_on', -stale_days) }}
 )
 
 select
     looks.contract_term_id,
     {%- for lead in leads %}
-    max(case when looks.lead_days = {{ lead }} then looks.looked_on end) as looked_on_d{{ lead }},
-    max(case when looks.lead_days = {{ lead }} then known_scores.p end) as p_lost_at_d{{ lead }},
-    max(case when looks.lead_days = {{ lead }} then known_scores.band end) as band_at_d{{ lead }},
-    max(case when looks.lead_days = {{ lead }} then known_assessments.sign_today_share end)
-        as human_sign_today_at_d{{ lead }},
-    max(
-        case
-            when looks.lead_days <> {{ lead }} or known_scores.contract_term_id is null then null
-            when known_scores.is_backfill then 'walk_forward'
-            else 'live'
-        end
-    ) as basis_at_d{{ lead }},
+        max(case when looks.lead_days = {{ lead }} then looks.looked_on end)
+            as looked_on_d{{ lead }},
+        max(case when looks.lead_days = {{ lead }} then known_scores.p end)
+            as p_lost_at_d{{ lead }},
+        max(case when looks.lead_days = {{ lead }} then known_scores.band end)
+            as band_at_d{{ lead }},
+        max(case when looks.lead_days = {{ lead }} then known_assessments.sign_today_share end)
+            as human_sign_today_at_d{{ lead }},
+        max(
+            case
+                when
+                    looks.lead_days <> {{ lead }} or known_scores.contract_term_id is null
+                    then null
+                when known_scores.is_backfill then 'walk_forward'
+                else 'live'
+            end
+        ) as basis_at_d{{ lead }},
     {%- endfor %}
     max(case when looks.lead_days = 0 then known_scores.p end) as p_lost_now,
     max(case when looks.lead_days = 0 then known_scores.band end) as band_now,
-    max(case when looks.lead_days = 0 then known_assessments.sign_today_share end) as human_sign_today_now
+    max(case when looks.lead_days = 0 then known_assessments.sign_today_share end)
+        as human_sign_today_now
 from looks
 left join known_scores
     on

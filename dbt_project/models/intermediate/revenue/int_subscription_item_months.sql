@@ -39,4 +39,6 @@ select
     states.paused_mrr_usd,
     states.is_involuntary
 from states
-inner join months on {{ in_force_at_close('states.valid_from', 'states.valid_to', 'months.closes_at') }}
+inner join
+    months
+    on {{ in_force_at_close('states.valid_from', 'states.valid_to', 'months.closes_at') }}

@@ -92,15 +92,17 @@ kept as (
     from summed
 )
 
--- The share kept as a quotient. Money off a subscription is carried by its items in proportion to their value,
--- so each keeps the same share of its own.
+-- The share kept as a quotient. Money off a subscription is carried by its items in proportion to
+-- their value, so each keeps the same share of its own.
 select
     subscription_item_id,
     valid_from,
     case
         when item_cents_off = 0 and subscription_cents_off = 0 then kept_millionths
         when item_cents_off = 0
-            then greatest(subscription_cents - subscription_cents_off, 0) * kept_millionths / 1000000
+            then greatest(subscription_cents - subscription_cents_off, 0)
+                * kept_millionths
+                / 1000000
         else
             greatest(item_cents - item_cents_off, 0) / item_cents
             * greatest(subscription_cents - subscription_cents_off, 0) * kept_millionths / 1000000

@@ -47,19 +47,41 @@ discounts as (
     from {{ ref('int_subscription_discounts') }}
 ),
 
--- Everything that can change money of a subscription cuts its life into spans in which nothing does.
+-- Everything that can change money of a subscription cuts its life into spans in which nothing
+-- does.
 cuts as (
-    select subscription_id, valid_from as cut_at from phases
+    select
+        subscription_id,
+        valid_from as cut_at
+    from phases
     union
-    select subscription_id, valid_to as cut_at from phases where valid_to is not null
+    select
+        subscription_id,
+        valid_to as cut_at
+    from phases
+    where valid_to is not null
     union
-    select subscription_id, valid_from as cut_at from items
+    select
+        subscription_id,
+        valid_from as cut_at
+    from items
     union
-    select subscription_id, valid_to as cut_at from items where valid_to is not null
+    select
+        subscription_id,
+        valid_to as cut_at
+    from items
+    where valid_to is not null
     union
-    select subscription_id, valid_from as cut_at from discounts
+    select
+        subscription_id,
+        valid_from as cut_at
+    from discounts
     union
-    select subscription_id, valid_to as cut_at from discounts where valid_to is not null
+    select
+        subscription_id,
+        valid_to as cut_at
+    from discounts
+    where valid_to is not null
 ),
 
 spans as (

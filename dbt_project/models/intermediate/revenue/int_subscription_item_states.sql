@@ -42,11 +42,11 @@ accounts as (
 
 customers as (
     select
-        map.billing_customer_id,
-        map.account_id,
+        links.billing_customer_id,
+        links.account_id,
         coalesce(accounts.is_test, false) as is_test
-    from {{ ref('int_billing_customer_map') }} as map
-    left join accounts on map.account_id = accounts.source_account_id
+    from {{ ref('int_billing_customer_map') }} as links
+    left join accounts on links.account_id = accounts.source_account_id
 ),
 
 fx_rates as (
@@ -75,13 +75,14 @@ ranked_rates as (
         row_number() over (
             partition by subscriptions.subscription_id, subscriptions.currency
             order by
-            {%- if policy_is('currency', 'rate_at_service_start') %}
+                {%- if policy_is('currency', 'rate_at_service_start') %}
                 -- Service older than the oldest rate is valued at the oldest.
-                case when fx_rates.valid_from <= subscriptions.started_on then fx_rates.valid_from end
-                desc nulls last,
+                case
+                    when fx_rates.valid_from <= subscriptions.started_on then fx_rates.valid_from
+                end desc nulls last,
             {%- else %}
-                case when fx_rates.is_reference then 0 else 1 end,
-            {%- endif %}
+                    case when fx_rates.is_reference then 0 else 1 end,
+                {%- endif %}
                 fx_rates.valid_from
         ) as rate_rank
     from subscriptions
@@ -124,7 +125,8 @@ valued as (
         spans.is_involuntary,
         -- A company that sells in dollars only need not keep a rate for them.
         coalesce(rates.usd_per_unit, case when spans.currency = 'USD' then 1 end) as usd_per_unit,
-        {{ monthly_amount('spans.interval_amount', 'spans.interval', 'spans.interval_count') }} as list_mrr,
+        {{ monthly_amount('spans.interval_amount', 'spans.interval', 'spans.interval_count') }}
+            as list_mrr,
         {{ monthly_amount(
             'spans.interval_amount', 'spans.interval', 'spans.interval_count',
             'coalesce(reductions.kept, 1)', 'coalesce(reductions.kept_of, 1)'
@@ -159,7 +161,9 @@ select
     unit_amount,
     list_mrr,
     case
-        when list_mrr > 0 then {{ stable('1 - cast(full_mrr as double) / cast(list_mrr as double)') }}
+        when
+            list_mrr > 0
+            then {{ stable('1 - cast(full_mrr as double) / cast(list_mrr as double)') }}
     end as discount_rate,
     case when is_paying then full_mrr else 0 end as mrr,
     case when is_paying then {{ in_usd('full_mrr', 'usd_per_unit') }} else 0 end as mrr_usd,

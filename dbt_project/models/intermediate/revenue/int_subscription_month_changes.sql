@@ -31,7 +31,8 @@ holders as (
     from {{ ref('int_customer_holders') }}
 ),
 
--- What closes one month opens the next: both sides of a month in one list need no outer join to meet.
+-- What closes one month opens the next: both sides of a month in one list need no outer join to
+-- meet.
 sides as (
     select
         subscription_id,

@@ -21,8 +21,8 @@ versions as (
     from {{ ref('input_subscription_versions') }}
 ),
 
--- The newest version has the last word on when service ended: a back-dated cancellation reaches into states
--- that were believed to be active, a withdrawn one reaches nowhere.
+-- The newest version has the last word on when service ended: a back-dated cancellation reaches
+-- into states that were believed to be active, a withdrawn one reaches nowhere.
 service_ends as (
     select
         subscription_id,
@@ -30,10 +30,11 @@ service_ends as (
         least(
             coalesce(ended_at, {{ endless }}),
             {%- if policy_is('churn_date', 'cancellation_request') %}
-            -- Revenue is held to end on the day the customer said so, though it is served to the period's end.
+            -- Revenue is held to end on the day the customer said so, though it is served to the
+            -- period's end.
             coalesce(cancel_requested_at, {{ endless }})
             {%- else %}
-            {{ endless }}
+                {{ endless }}
             {%- endif %}
         ) as ended_at
     from versions
@@ -73,8 +74,10 @@ changes as (
         case
             when
                 lag(status) over (partition by subscription_id order by valid_from) = status
-                and lag(term_months) over (partition by subscription_id order by valid_from) = term_months
-                and lag(valid_to) over (partition by subscription_id order by valid_from) = valid_from
+                and lag(term_months) over (partition by subscription_id order by valid_from)
+                = term_months
+                and lag(valid_to) over (partition by subscription_id order by valid_from)
+                = valid_from
                 then 0
             else 1
         end as is_change
@@ -143,7 +146,7 @@ limits as (
             else valid_to
         end as paid_to
         {%- else %}
-        valid_to as paid_to
+            valid_to as paid_to
         {%- endif %}
     from phases
 ),
@@ -162,7 +165,8 @@ judged as (
         valid_from,
         valid_to,
         paid_to,
-        -- A pause is waited for; one that lasts, or ends in a cancellation, was a departure at its start.
+        -- A pause is waited for; one that lasts, or ends in a cancellation, was a departure at its
+        -- start.
         status = 'paused'
         and (
             (valid_to = ended_at and ended_at < {{ endless }})
@@ -227,7 +231,7 @@ earning as (
             else false
         end as is_paying,
         {% if policy_is('paused', 'pause_movement') -%}
-        status = 'paused' and not is_lapsed_pause
+            status = 'paused' and not is_lapsed_pause
         {%- else -%}
         false
         {%- endif %} as is_paused,

@@ -51,8 +51,8 @@ inside as (
     inner join touches
         on
             terms.account_id = touches.account_id
-            and touches.event_on >= terms.started_on
-            and touches.event_on < terms.watched_to
+            and terms.started_on <= touches.event_on
+            and terms.watched_to > touches.event_on
 ),
 
 kinds as (
@@ -76,7 +76,8 @@ kinds as (
     from inside
     where employee_function = 'sales'
     union all
-    -- The middle of a term: not its first ninety days, in which it is set up, nor its last, in which it is sold.
+    -- The middle of a term: not its first ninety days, in which it is set up, nor its last, in
+    -- which it is sold.
     select
         contract_term_id,
         event_on,
@@ -90,20 +91,20 @@ kinds as (
 -- Gaps open with the term and close with it, so that a term without any touch is one gap.
 bounds as (
     {%- for kind in ['any', 'director', 'sales'] %}
-    select
-        terms.contract_term_id,
-        terms.started_on as event_on,
-        '{{ kind }}' as kind
-    from terms
-    inner join coverage on terms.started_on >= coverage.recorded_from_on
-    union all
-    select
-        terms.contract_term_id,
-        terms.watched_to as event_on,
-        '{{ kind }}' as kind
-    from terms
-    inner join coverage on terms.started_on >= coverage.recorded_from_on
-    union all
+        select
+            terms.contract_term_id,
+            terms.started_on as event_on,
+            '{{ kind }}' as kind
+        from terms
+        inner join coverage on terms.started_on >= coverage.recorded_from_on
+        union all
+        select
+            terms.contract_term_id,
+            terms.watched_to as event_on,
+            '{{ kind }}' as kind
+        from terms
+        inner join coverage on terms.started_on >= coverage.recorded_from_on
+        union all
     {%- endfor %}
     select
         terms.contract_term_id,
@@ -111,7 +112,8 @@ bounds as (
         'middle' as kind
     from terms
     inner join coverage on terms.started_on >= coverage.recorded_from_on
-    where {{ days_after('terms.started_on', 90) }} < least(terms.watched_to, {{ days_after('terms.due_on', -90) }})
+    where {{ days_after('terms.started_on', 90) }}
+        < least(terms.watched_to, {{ days_after('terms.due_on', -90) }})
     union all
     select
         terms.contract_term_id,
@@ -119,13 +121,22 @@ bounds as (
         'middle' as kind
     from terms
     inner join coverage on terms.started_on >= coverage.recorded_from_on
-    where {{ days_after('terms.started_on', 90) }} < least(terms.watched_to, {{ days_after('terms.due_on', -90) }})
+    where {{ days_after('terms.started_on', 90) }}
+        < least(terms.watched_to, {{ days_after('terms.due_on', -90) }})
 ),
 
 days as (
-    select contract_term_id, kind, event_on from kinds
+    select
+        contract_term_id,
+        kind,
+        event_on
+    from kinds
     union
-    select contract_term_id, kind, event_on from bounds
+    select
+        contract_term_id,
+        kind,
+        event_on
+    from bounds
 ),
 
 gaps as (
@@ -133,7 +144,8 @@ gaps as (
         contract_term_id,
         kind,
         {{ dbt.datediff(
-            'lag(event_on) over (partition by contract_term_id, kind order by event_on)', 'event_on', 'day'
+            'lag(event_on) over (partition by contract_term_id, kind order by event_on)',
+            'event_on', 'day'
         ) }} as gap_days
     from days
 ),
@@ -168,21 +180,36 @@ renewal_starts as (
     inner join opportunities
         on
             terms.account_id = opportunities.account_id
-            and opportunities.created_on >= terms.started_on
-            and opportunities.created_on < terms.due_on
+            and terms.started_on <= opportunities.created_on
+            and terms.due_on > opportunities.created_on
     group by terms.contract_term_id
 )
 
 select
     terms.contract_term_id,
     renewal_starts.renewal_opened_on,
-    cast({{ dbt.datediff('renewal_starts.renewal_opened_on', 'terms.due_on', 'day') }} as bigint)
-        as first_renewal_touch_days_before_due,
-    cast(case when longest.contract_term_id is not null then coalesce(counts.touches_in_term, 0) end as bigint)
+    cast(
+        {{ dbt.datediff('renewal_starts.renewal_opened_on', 'terms.due_on', 'day') }} as bigint
+    ) as first_renewal_touch_days_before_due,
+    cast(
+        case
+            when longest.contract_term_id is not null then coalesce(counts.touches_in_term, 0)
+        end as bigint
+    )
         as touches_in_term,
-    cast(case when longest.contract_term_id is not null then coalesce(counts.touches_in_mid_term, 0) end as bigint)
+    cast(
+        case
+            when longest.contract_term_id is not null then coalesce(counts.touches_in_mid_term, 0)
+        end as bigint
+    )
         as touches_in_mid_term,
-    cast(case when longest.contract_term_id is not null then coalesce(counts.director_touches_in_term, 0) end as bigint)
+    cast(
+        case
+            when
+                longest.contract_term_id is not null
+                then coalesce(counts.director_touches_in_term, 0)
+        end as bigint
+    )
         as director_touches_in_term,
     cast(longest.longest_touch_gap_days as bigint) as longest_touch_gap_days,
     cast(longest.sales_touch_gap_days as bigint) as sales_touch_gap_days,

@@ -24,7 +24,8 @@ touches as (
         {{ month_end('event_on') }} as month_end_on,
         count(*) as touches
     from {{ ref('fct_touchpoints') }}
-    where account_id is not null and coalesce(employee_function, 'unknown') not in ('product', 'engineering')
+    where account_id is not null
+        and coalesce(employee_function, 'unknown') not in ('product', 'engineering')
     group by account_id, {{ month_end('event_on') }}
 ),
 
@@ -40,11 +41,23 @@ quarters as (
 ),
 
 quarter_months as (
-    select quarter_end_on, opened_on, quarter_end_on as month_end_on from quarters
+    select
+        quarter_end_on,
+        opened_on,
+        quarter_end_on as month_end_on
+    from quarters
     union all
-    select quarter_end_on, opened_on, second_month_end_on as month_end_on from quarters
+    select
+        quarter_end_on,
+        opened_on,
+        second_month_end_on as month_end_on
+    from quarters
     union all
-    select quarter_end_on, opened_on, first_month_end_on as month_end_on from quarters
+    select
+        quarter_end_on,
+        opened_on,
+        first_month_end_on as month_end_on
+    from quarters
 ),
 
 accounts as (
@@ -67,7 +80,14 @@ happenings as (
         account_months.account_id,
         sum(12 * account_months.churn_usd) as lost_arr_usd,
         sum(12 * account_months.contraction_usd) as contracted_arr_usd,
-        max(case when account_months.churn_usd > 0 and account_months.closing_mrr_usd = 0 then 1 else 0 end)
+        max(
+            case
+                when
+                    account_months.churn_usd > 0 and account_months.closing_mrr_usd = 0
+                    then 1
+                else 0
+            end
+        )
             as has_churned,
         sum(coalesce(touches.touches, 0)) as touches
     from quarter_months
@@ -112,13 +132,18 @@ shared as (
         summed.lost_arr_usd,
         summed.contracted_arr_usd,
         -- Before touches were recorded nobody can say that there were none.
-        case when summed.quarter_end_on >= recorded.recorded_from_on then summed.touches end as touches,
+        case when summed.quarter_end_on >= recorded.recorded_from_on then summed.touches end
+            as touches,
         cast(summed.lost_arr_usd as double)
-        / nullif(cast(sum(summed.lost_arr_usd) over (partition by summed.quarter_end_on) as double), 0)
+        / nullif(
+            cast(sum(summed.lost_arr_usd) over (partition by summed.quarter_end_on) as double), 0
+        )
             as lost_arr_share,
         case
             when summed.quarter_end_on >= recorded.recorded_from_on
-                then summed.touches * 1.0 / nullif(sum(summed.touches) over (partition by summed.quarter_end_on), 0)
+                then summed.touches
+                    * 1.0
+                    / nullif(sum(summed.touches) over (partition by summed.quarter_end_on), 0)
         end as touch_share
     from summed
     cross join recorded
@@ -135,7 +160,8 @@ select
     cast(contracted_arr_usd as decimal(18, 2)) as contracted_arr_usd,
     {{ stable('touches * 1.0 / accounts') }} as touches_per_account,
     {{ stable('churned_accounts * 1.0 / accounts') }} as logo_churn_rate,
-    {{ stable('cast(lost_arr_usd as double) / nullif(cast(opening_arr_usd as double), 0)') }} as arr_churn_rate,
+    {{ share_of('lost_arr_usd', 'opening_arr_usd') }}
+        as arr_churn_rate,
     {{ stable('lost_arr_share') }} as lost_arr_share,
     {{ stable('touch_share') }} as touch_share,
     {{ stable('lost_arr_share / nullif(touch_share, 0)') }} as danger_ratio

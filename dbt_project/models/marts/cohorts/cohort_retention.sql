@@ -34,10 +34,13 @@ curves as (
         kept_mrr_usd,
         first_mrr_usd,
         gross_profit_usd,
-        sum(case when churned < at_risk then ln(1 - churned * 1.0 / at_risk) else 0 end) over cohort_so_far
+        sum(case when churned < at_risk then ln(1 - churned * 1.0 / at_risk) else 0 end)
+            over cohort_so_far
             as log_survival,
         -- Once everybody at risk has left, nobody survives whatever comes after.
-        max(case when at_risk > 0 and churned = at_risk then 1 else 0 end) over cohort_so_far as is_extinct,
+        max(case when at_risk > 0 and churned = at_risk then 1 else 0 end)
+            over cohort_so_far
+            as is_extinct,
         sum(
             case
                 when churned < at_risk
@@ -45,8 +48,11 @@ curves as (
                 else 0
             end
         ) over cohort_so_far as greenwood_sum,
-        -- Of accounts of different age, only those old enough are in a tenure month: profit is counted per logo seen.
-        sum(cast(gross_profit_usd as double) / observed_logos) over cohort_so_far as gross_profit_per_logo_usd
+        -- Of accounts of different age, only those old enough are in a tenure month: profit is
+        -- counted per logo seen.
+        sum(cast(gross_profit_usd as double) / observed_logos)
+            over cohort_so_far
+            as gross_profit_per_logo_usd
     from members
     window cohort_so_far as (
         partition by cohort_level, cohort_month, segment, acquisition_origin
@@ -73,7 +79,8 @@ estimated as (
         gross_profit_usd,
         gross_profit_per_logo_usd,
         case when is_extinct = 1 then 0.0 else exp(log_survival) end as survival,
-        case when is_extinct = 1 then 0.0 else exp(log_survival) * sqrt(greenwood_sum) end as survival_error
+        case when is_extinct = 1 then 0.0 else exp(log_survival) * sqrt(greenwood_sum) end
+            as survival_error
     from curves
 )
 
@@ -92,8 +99,9 @@ select
     {{ stable('survival') }} as survival_rate,
     {{ stable('greatest(survival - 1.959963985 * survival_error, 0.0)') }} as survival_low_rate,
     {{ stable('least(survival + 1.959963985 * survival_error, 1.0)') }} as survival_high_rate,
-    {{ stable('cast(mrr_usd as double) / nullif(cast(first_mrr_usd as double), 0)') }} as nrr_index,
-    {{ stable('cast(kept_mrr_usd as double) / nullif(cast(first_mrr_usd as double), 0)') }} as grr_index,
+    {{ share_of('mrr_usd', 'first_mrr_usd') }} as nrr_index,
+    {{ share_of('kept_mrr_usd', 'first_mrr_usd') }}
+        as grr_index,
     cast(gross_profit_usd as decimal(18, 2)) as gross_profit_usd,
     cast(gross_profit_per_logo_usd as decimal(18, 2)) as cumulative_gross_profit_per_logo_usd,
     -- Few accounts make a curve that tells stories about single ones.

@@ -92,15 +92,19 @@ dues as (
         terms.due_on,
         terms.is_renewed,
         terms.is_lost,
-        cast(greatest(round({{ months_between('lives.first_paid_month', 'terms.due_month') }} / 12.0), 1) as bigint)
+        cast(
+            greatest(
+                round({{ months_between('lives.first_paid_month', 'terms.due_month') }} / 12.0), 1
+            ) as bigint
+        )
             as due_year
     from terms
     inner join lives on terms.account_id = lives.account_id
     inner join accounts on terms.account_id = accounts.account_id
 ),
 
--- Renewal rate of each year of life; old age is pooled, and a rate is pulled towards the segment's by ten renewals'
--- weight, so that two accounts do not decide about a year.
+-- Renewal rate of each year of life; old age is pooled, and a rate is pulled towards the segment's
+-- by ten renewals' weight, so that two accounts do not decide about a year.
 segment_rates as (
     select
         segment,
@@ -148,7 +152,8 @@ next_dues as (
     where dues.outcome in ('open', 'pending') and now.is_active
 ),
 
--- From one renewal to the next an account is safe; at each it stays with the rate of that year of its life.
+-- From one renewal to the next an account is safe; at each it stays with the rate of that year of
+-- its life.
 ahead as (
     select
         lives.account_id,
@@ -250,7 +255,8 @@ select
     cast(coalesce(renewed.renewals_completed, 0) as bigint) as renewals_completed,
     cast(coalesce(renewed.renewals_lost, 0) as bigint) as renewals_lost,
     {{ stable(
-        'case when now.is_active and lives.tenure_month_now >= 108 then 1.0 else expected.p_reach_year_10 end'
+        'case when now.is_active and lives.tenure_month_now >= 108 then 1.0'
+        ~ ' else expected.p_reach_year_10 end'
     ) }} as p_reach_year_10,
     {{ stable('expected.expected_years_remaining') }} as expected_years_remaining,
     cast(focused.focus_years as bigint) as focus_years,

@@ -1,6 +1,4 @@
-{% set movements = [
-    'new', 'reactivation', 'expansion', 'contraction', 'churn', 'pause_out', 'pause_in', 'merge_transfer'
-] %}
+{% set movements = movement_types() %}
 with
 
 account_months as (
@@ -11,13 +9,16 @@ account_months as (
         coalesce(region, '(unknown)') as region,
         opening_mrr_usd,
         {%- for movement in movements %}
-        {{ movement }}_usd,
+            {{ movement }}_usd,
         {%- endfor %}
         closing_mrr_usd,
         tenure_months,
         is_paying,
-        -- The spine has a row for every month from the first contract on, so twelve rows back is a year back.
-        lag(closing_mrr_usd, 12) over (partition by account_id order by month_end_on) as mrr_before_usd,
+        -- The spine has a row for every month from the first contract on, so twelve rows back is a
+        -- year back.
+        lag(closing_mrr_usd, 12)
+            over (partition by account_id order by month_end_on)
+            as mrr_before_usd,
         sum(churn_usd + contraction_usd) over (
             partition by account_id
             order by month_end_on
@@ -67,12 +68,12 @@ rates as (
 
 accounts as (
     select
-        map.source_account_id,
+        links.source_account_id,
         coalesce(accounts.segment, '(unknown)') as segment,
         coalesce(accounts.region, '(unknown)') as region
-    from {{ ref('int_account_map') }} as map
-    inner join {{ ref('dim_accounts') }} as accounts on map.account_id = accounts.account_id
-    where not map.is_test
+    from {{ ref('int_account_map') }} as links
+    inner join {{ ref('dim_accounts') }} as accounts on links.account_id = accounts.account_id
+    where not links.is_test
 ),
 
 months as (
@@ -82,7 +83,7 @@ months as (
         region,
         sum(opening_mrr_usd) as opening_mrr_usd,
         {%- for movement in movements %}
-        sum({{ movement }}_usd) as {{ movement }}_usd,
+            sum({{ movement }}_usd) as {{ movement }}_usd,
         {%- endfor %}
         sum(closing_mrr_usd) as closing_mrr_usd,
         count(case when is_paying then 1 end) as paying_accounts,
@@ -91,7 +92,8 @@ months as (
         count(case when reactivation_usd > 0 then 1 end) as reactivated_accounts,
         sum(case when mrr_before_usd > 0 then mrr_before_usd else 0 end) as base_mrr_12m_usd,
         sum(case when mrr_before_usd > 0 then closing_mrr_usd else 0 end) as now_mrr_12m_usd,
-        sum(case when mrr_before_usd > 0 then least(closing_mrr_usd, mrr_before_usd) else 0 end) as kept_mrr_12m_usd,
+        sum(case when mrr_before_usd > 0 then least(closing_mrr_usd, mrr_before_usd) else 0 end)
+            as kept_mrr_12m_usd,
         count(case when mrr_before_usd > 0 then 1 end) as base_accounts_12m,
         count(case when mrr_before_usd > 0 and closing_mrr_usd = 0 then 1 end) as lost_accounts_12m,
         sum(walked_out_12m_usd) as walked_out_12m_usd,
@@ -118,12 +120,16 @@ billed as (
         invoices.month_end_on,
         accounts.segment,
         accounts.region,
-        sum(cast(lines.amount - coalesce(lines.discount_amount, 0) as double) * coalesce(rates.usd_per_unit, 1))
+        sum(
+            cast(lines.amount - coalesce(lines.discount_amount, 0) as double)
+            * coalesce(rates.usd_per_unit, 1)
+        )
             as billed_usd,
         sum(
             case
                 when coalesce(lines.is_one_off, false) then 0
-                else cast(lines.amount - coalesce(lines.discount_amount, 0) as double) * coalesce(rates.usd_per_unit, 1)
+                else cast(lines.amount - coalesce(lines.discount_amount, 0) as double)
+                    * coalesce(rates.usd_per_unit, 1)
             end
         ) as billed_recurring_usd
     from invoices
@@ -150,7 +156,7 @@ select
     months.segment,
     months.region,
     {%- for amount in ['opening_mrr'] + movements + ['closing_mrr'] %}
-    cast(months.{{ amount }}_usd as decimal(18, 2)) as {{ amount }}_usd,
+        cast(months.{{ amount }}_usd as decimal(18, 2)) as {{ amount }}_usd,
     {%- endfor %}
     cast(12 * months.closing_mrr_usd as decimal(18, 2)) as closing_arr_usd,
     months.paying_accounts,
@@ -162,34 +168,37 @@ select
     cast(months.kept_mrr_12m_usd as decimal(18, 2)) as kept_mrr_12m_usd,
     months.base_accounts_12m,
     months.lost_accounts_12m,
-    {{ stable('cast(months.now_mrr_12m_usd as double) / nullif(cast(months.base_mrr_12m_usd as double), 0)') }}
+    {{ share_of('months.now_mrr_12m_usd', 'months.base_mrr_12m_usd') }}
         as nrr_12m_rate,
-    {{ stable('cast(months.kept_mrr_12m_usd as double) / nullif(cast(months.base_mrr_12m_usd as double), 0)') }}
+    {{ share_of('months.kept_mrr_12m_usd', 'months.base_mrr_12m_usd') }}
         as grr_12m_rate,
-    {{ stable('months.lost_accounts_12m * 1.0 / nullif(months.base_accounts_12m, 0)') }} as logo_churn_12m_rate,
+    {{ share_of('months.lost_accounts_12m', 'months.base_accounts_12m') }}
+        as logo_churn_12m_rate,
     cast(12 * (months.churn_usd + months.contraction_usd) as decimal(18, 2)) as arr_walked_out_usd,
     cast(12 * months.walked_out_12m_usd as decimal(18, 2)) as arr_walked_out_12m_usd,
-    {{ stable('cast(months.walked_out_12m_usd as double) / nullif(cast(months.base_mrr_12m_usd as double), 0)') }}
+    {{ share_of('months.walked_out_12m_usd', 'months.base_mrr_12m_usd') }}
         as arr_walked_out_12m_share,
     cast(12 * months.mrr_from_5y_plus_usd as decimal(18, 2)) as arr_from_5y_plus_usd,
     cast(12 * months.mrr_from_10y_plus_usd as decimal(18, 2)) as arr_from_10y_plus_usd,
-    {{ stable('cast(months.mrr_from_5y_plus_usd as double) / nullif(cast(months.closing_mrr_usd as double), 0)') }}
+    {{ share_of('months.mrr_from_5y_plus_usd', 'months.closing_mrr_usd') }}
         as arr_from_5y_plus_share,
-    {{ stable('cast(months.mrr_from_10y_plus_usd as double) / nullif(cast(months.closing_mrr_usd as double), 0)') }}
+    {{ share_of('months.mrr_from_10y_plus_usd', 'months.closing_mrr_usd') }}
         as arr_from_10y_plus_share,
     cast(12 * months.new_usd as decimal(18, 2)) as new_arr_usd,
     cast(decided.renewal_arr_due_usd as decimal(18, 2)) as renewal_arr_due_usd,
     cast(decided.renewal_arr_usd as decimal(18, 2)) as renewal_arr_usd,
-    {{ stable(
-        'cast(months.expansion_usd + months.reactivation_usd as double)'
-        ~ ' / nullif(cast(months.new_usd + months.expansion_usd + months.reactivation_usd as double), 0)'
+    {{ share_of(
+        'months.expansion_usd + months.reactivation_usd',
+        'months.new_usd + months.expansion_usd + months.reactivation_usd'
     ) }} as growth_from_existing_share,
-    {{ stable('billed.billed_recurring_usd / nullif(billed.billed_usd, 0)') }} as recurring_revenue_share,
+    {{ stable('billed.billed_recurring_usd / nullif(billed.billed_usd, 0)') }}
+        as recurring_revenue_share,
     {{ stable('cast(months.closing_mrr_usd as double) / cast(base_years.base_mrr_usd as double)') }}
         as arr_multiple_of_first_year,
     {{ stable(
-        'case when months.month > base_years.base_month and months.closing_mrr_usd > 0 then power('
-        ~ 'cast(months.closing_mrr_usd as double) / cast(base_years.base_mrr_usd as double), 12.0 / '
+        'case when months.month > base_years.base_month and months.closing_mrr_usd > 0 then '
+        ~ 'power(cast(months.closing_mrr_usd as double)'
+        ~ ' / cast(base_years.base_mrr_usd as double), 12.0 / '
         ~ months_between('base_years.base_month', 'months.month') ~ ') - 1 end'
     ) }} as arr_growth_yearly_rate
 from months

@@ -40,12 +40,11 @@ movements as (
     select
         surviving_account_id as account_id,
         month as month_end_on,
-        {%- for movement in [
-            'new', 'reactivation', 'expansion', 'contraction', 'churn', 'pause_out', 'pause_in', 'merge_transfer'
-        ] %}
-        sum(case when movement_type = '{{ movement }}' then amount_usd else 0 end) as {{ movement }}_usd
+        {%- for movement in movement_types() %}
+        sum(case when movement_type = '{{ movement }}' then amount_usd else 0 end)
+            as {{ movement }}_usd
         {{- ',' if not loop.last }}
-        {%- endfor %}
+    {%- endfor %}
     from {{ ref('fct_mrr_movements') }}
     group by surviving_account_id, month
 ),
@@ -117,8 +116,8 @@ closings as (
     group by account_id, month_end_on
 ),
 
--- From the first contract on and for good: a customer lost stays in the spine with nothing paid, so that every
--- return has an opening and every rate its base.
+-- From the first contract on and for good: a customer lost stays in the spine with nothing paid, so
+-- that every return has an opening and every rate its base.
 spine as (
     select
         first_contracts.account_id,
@@ -176,17 +175,16 @@ select
     accounts.region,
     accounts.acquisition_origin,
     cast(dated.opening_mrr_usd as decimal(18, 2)) as opening_mrr_usd,
-    {%- for movement in [
-        'new', 'reactivation', 'expansion', 'contraction', 'churn', 'pause_out', 'pause_in', 'merge_transfer'
-    ] %}
-    cast(coalesce(movements.{{ movement }}_usd, 0) as decimal(18, 2)) as {{ movement }}_usd,
+    {%- for movement in movement_types() %}
+        cast(coalesce(movements.{{ movement }}_usd, 0) as decimal(18, 2)) as {{ movement }}_usd,
     {%- endfor %}
     dated.closing_mrr_usd,
     cast(12 * dated.closing_mrr_usd as decimal(18, 2)) as closing_arr_usd,
     dated.paused_mrr_usd,
     cast(dated.seats as bigint) as seats,
     cast(dated.subscriptions as bigint) as subscriptions,
-    -- Counted from the first month-end paid, so that the first is month 0; null before anything was paid.
+    -- Counted from the first month-end paid, so that the first is month 0; null before anything was
+    -- paid.
     cast(
         case
             when dated.month_number >= dated.cohort_month_number

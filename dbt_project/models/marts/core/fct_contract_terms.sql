@@ -62,7 +62,8 @@ continued as (
         terms.due_seats,
         successions.next_subscription_id,
         successions.next_started_on,
-        -- What the customer pays after the due date, under this contract or the one that continues it.
+        -- What the customer pays after the due date, under this contract or the one that continues
+        -- it.
         coalesce(terms.continued_arr_usd, successions.next_arr_usd) as renewed_arr_usd,
         coalesce(terms.continued_seats, successions.next_seats) as renewed_seats,
         terms.is_evergreen,
@@ -100,8 +101,9 @@ judged as (
         is_evergreen,
         is_involuntary,
         {{ renewal_outcome(
-            due_on='due_on', ended_on='ended_on', reshaped_on='reshaped_on', next_started_on='next_started_on',
-            final_on='final_on', due_arr='due_arr_usd', renewed_arr='renewed_arr_usd',
+            due_on='due_on', ended_on='ended_on', reshaped_on='reshaped_on',
+            next_started_on='next_started_on', final_on='final_on', due_arr='due_arr_usd',
+            renewed_arr='renewed_arr_usd',
             is_paused_at_due='is_paused_at_due'
         ) }} as outcome
     from continued
@@ -141,13 +143,25 @@ select
     cast(term_months as bigint) as term_months,
     due_arr_usd,
     case
-        when outcome in ('renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late', 'superseded')
+        when outcome in (
+                'renewed_expanded',
+                'renewed_flat',
+                'renewed_contracted',
+                'renewed_late',
+                'superseded'
+            )
             then renewed_arr_usd
         when outcome = 'lost' then cast(0 as decimal(18, 2))
     end as renewed_arr_usd,
     cast(due_seats as bigint) as due_seats,
     case
-        when outcome in ('renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late', 'superseded')
+        when outcome in (
+                'renewed_expanded',
+                'renewed_flat',
+                'renewed_contracted',
+                'renewed_late',
+                'superseded'
+            )
             then cast(renewed_seats as bigint)
     end as renewed_seats,
     is_evergreen,

@@ -33,7 +33,8 @@ movements as (
         surviving_account_id,
         month_end_on,
         movement_of_account as movement_type,
-        case when movement_of_account = 'churn' then opening_mrr_usd else closing_mrr_usd end as amount_usd,
+        case when movement_of_account = 'churn' then opening_mrr_usd else closing_mrr_usd end
+            as amount_usd,
         movement_of_account = 'churn' and is_involuntary as is_involuntary
     from changes
     where movement_of_account in ('new', 'churn', 'reactivation')

@@ -31,7 +31,8 @@ plans as (
     from {{ ref('churn_plans') }}
 ),
 
--- Where no score exists a renewal is expected as often as the segment has renewed in the year behind us.
+-- Where no score exists a renewal is expected as often as the segment has renewed in the year
+-- behind us.
 recent_rates as (
     select
         segment,
@@ -76,7 +77,8 @@ counted as (
         due_month,
         segment,
         attention_band,
-        -- Superseded before it came due, or paused on the day: nothing was decided and nothing is counted as due.
+        -- Superseded before it came due, or paused on the day: nothing was decided and nothing is
+        -- counted as due.
         count(case when is_decided or is_undecided then 1 end) as terms_due,
         count(distinct case when is_decided or is_undecided then account_id end) as accounts_due,
         count(case when is_renewed then 1 end) as terms_renewed,
@@ -93,16 +95,24 @@ counted as (
         count(case when is_surprise_loss and surprise_basis = 'live' then 1 end) as surprise_losses,
         count(case when is_surprise_loss and surprise_basis = 'walk_forward' then 1 end)
             as surprise_losses_walk_forward,
-        count(case when is_surprise_loss and surprise_basis = 'none' then 1 end) as surprise_losses_unscored,
+        count(case when is_surprise_loss and surprise_basis = 'none' then 1 end)
+            as surprise_losses_unscored,
         count(case when is_lost and surprise_basis = 'live' then 1 end) as losses_with_live_score,
-        count(distinct case when is_at_risk and (is_decided or is_undecided) then account_id end) as at_risk_accounts,
-        sum(case when is_at_risk and (is_decided or is_undecided) then due_arr_usd else 0 end) as at_risk_arr_usd,
+        count(distinct case when is_at_risk and (is_decided or is_undecided) then account_id end)
+            as at_risk_accounts,
+        sum(case when is_at_risk and (is_decided or is_undecided) then due_arr_usd else 0 end)
+            as at_risk_arr_usd,
         count(case when was_at_risk_d90 and is_decided then 1 end) as flagged_terms,
         count(case when was_at_risk_d90 and is_lost then 1 end) as flagged_losses,
         count(case when was_at_risk_d90 is not null and is_decided then 1 end) as asked_terms,
         sum(case when is_undecided then p_renew * due_arr_usd end) as expected_arr_usd,
-        sum(case when is_undecided then p_renew * (1 - p_renew) * due_arr_usd * due_arr_usd end) as variance,
-        sum(case when is_decided and p_lost_at_d90 is not null then (1 - p_lost_at_d90) * due_arr_usd end)
+        sum(case when is_undecided then p_renew * (1 - p_renew) * due_arr_usd * due_arr_usd end)
+            as variance,
+        sum(
+            case
+                when is_decided and p_lost_at_d90 is not null then (1 - p_lost_at_d90) * due_arr_usd
+            end
+        )
             as forecast_at_d90_usd,
         sum(case when is_decided and p_lost_at_d90 is not null then coalesce(kept_arr_usd, 0) end)
             as outcome_of_forecast_usd
@@ -122,7 +132,7 @@ planned as (
         ) as newest_rank
     from counted
     inner join plans
-        on counted.segment = plans.segment and plans.valid_from <= counted.due_month
+        on counted.segment = plans.segment and counted.due_month >= plans.valid_from
 ),
 
 rated as (
@@ -131,7 +141,8 @@ rated as (
         segment,
         attention_band,
         terms_renewed * 1.0 / nullif(terms_renewed + terms_lost, 0) as logo_renewal_rate,
-        cast(renewed_arr_usd as double) / nullif(cast(decided_arr_usd as double), 0) as money_renewal_rate
+        cast(renewed_arr_usd as double)
+        / nullif(cast(decided_arr_usd as double), 0) as money_renewal_rate
     from counted
 )
 
@@ -153,16 +164,20 @@ select
     cast(counted.lost_arr_usd as decimal(18, 2)) as lost_arr_usd,
     {{ stable('rated.logo_renewal_rate') }} as logo_renewal_rate,
     {{ stable('rated.money_renewal_rate') }} as money_renewal_rate,
-    {{ stable('(rated.logo_renewal_rate - rated_before.logo_renewal_rate) * 100') }} as logo_renewal_rate_yoy_pp,
-    {{ stable('(rated.money_renewal_rate - rated_before.money_renewal_rate) * 100') }} as money_renewal_rate_yoy_pp,
+    {{ stable('(rated.logo_renewal_rate - rated_before.logo_renewal_rate) * 100') }}
+        as logo_renewal_rate_yoy_pp,
+    {{ stable('(rated.money_renewal_rate - rated_before.money_renewal_rate) * 100') }}
+        as money_renewal_rate_yoy_pp,
     counted.surprise_losses,
     counted.surprise_losses_walk_forward,
     counted.surprise_losses_unscored,
-    {{ stable('counted.surprise_losses * 1.0 / nullif(counted.losses_with_live_score, 0)') }} as surprise_loss_rate,
+    {{ share_of('counted.surprise_losses', 'counted.losses_with_live_score') }}
+        as surprise_loss_rate,
     counted.at_risk_accounts,
     cast(counted.at_risk_arr_usd as decimal(18, 2)) as at_risk_arr_usd,
-    {{ stable('counted.flagged_terms * 1.0 / nullif(counted.asked_terms, 0)') }} as flagged_share,
-    {{ stable('counted.flagged_losses * 1.0 / nullif(counted.flagged_terms, 0)') }} as flags_precision_rate,
+    {{ share_of('counted.flagged_terms', 'counted.asked_terms') }} as flagged_share,
+    {{ share_of('counted.flagged_losses', 'counted.flagged_terms') }}
+        as flags_precision_rate,
     -- Each renewal is worth at most what was due, so the sum is capped at the ARR due by itself.
     cast(
         case
@@ -171,16 +186,19 @@ select
         end as decimal(18, 2)
     ) as forecast_arr_usd,
     cast(
-        case when counted.terms_undecided = 0 then 0 else sqrt(cast(counted.variance as double)) end as decimal(18, 2)
+        case
+            when counted.terms_undecided = 0 then 0 else sqrt(cast(counted.variance as double))
+        end as decimal(18, 2)
     ) as forecast_sd_usd,
     cast(counted.forecast_at_d90_usd as decimal(18, 2)) as forecast_at_d90_arr_usd,
-    cast(counted.outcome_of_forecast_usd - counted.forecast_at_d90_usd as decimal(18, 2)) as forecast_error_arr_usd,
+    cast(counted.outcome_of_forecast_usd - counted.forecast_at_d90_usd as decimal(18, 2))
+        as forecast_error_arr_usd,
     {{ stable(
         '(counted.outcome_of_forecast_usd - counted.forecast_at_d90_usd)'
         ~ ' / nullif(cast(counted.forecast_at_d90_usd as double), 0)'
     ) }} as forecast_error_rate,
     {{ stable('planned.planned_churn_rate') }} as planned_churn_rate,
-    {{ stable('cast(counted.lost_arr_usd as double) / nullif(cast(counted.decided_arr_usd as double), 0)') }}
+    {{ share_of('counted.lost_arr_usd', 'counted.decided_arr_usd') }}
         as actual_churn_rate,
     coalesce(
         planned.planned_churn_rate >= 0.20

@@ -146,7 +146,10 @@ owners_then as (
         on
             terms.account_id = owners.account_id
             and owners.owned_from <= least(terms.due_on, {{ as_of_date() }})
-            and (owners.owned_to is null or owners.owned_to > least(terms.due_on, {{ as_of_date() }}))
+            and (
+                owners.owned_to is null
+                or owners.owned_to > least(terms.due_on, {{ as_of_date() }})
+            )
 ),
 
 bands_then as (
@@ -172,7 +175,7 @@ bands_then as (
 measured as (
     select
         terms.contract_term_id,
-        max(case when measurements.measured_on > {{ days_after('terms.due_on', -90) }} then 1 else 0 end)
+        max(case when {{ days_after('terms.due_on', -90) }} < measurements.measured_on then 1 else 0 end)
             as was_measured_within_90d,
         cast(sum(measurements.value_usd) as decimal(18, 2)) as value_realised_usd_in_term
     from terms
@@ -209,7 +212,8 @@ attained as (
     group by contract_term_id
 ),
 
--- Success measures are kept at all: then a renewal without one was not measured, which is not the same as unknown.
+-- Success measures are kept at all: then a renewal without one was not measured, which is not the
+-- same as unknown.
 measuring as (
     select min(measured_on) as recorded_from_on
     from measurements
@@ -218,7 +222,8 @@ measuring as (
 onboarded as (
     select
         terms.contract_term_id,
-        avg(case when objectives.done_on <= objectives.due_on then 1.0 else 0.0 end) as on_time_share
+        avg(case when objectives.done_on <= objectives.due_on then 1.0 else 0.0 end)
+            as on_time_share
     from terms
     inner join plans on terms.account_id = plans.account_id
     inner join objectives
@@ -234,12 +239,14 @@ judged as (
     select
         contract_term_id,
         {%- for lead in leads %}
-        coalesce(band_at_d{{ lead }} = 'high', false) or coalesce(human_sign_today_at_d{{ lead }} < 0.5, false)
+        coalesce(band_at_d{{ lead }} = 'high', false)
+        or coalesce(human_sign_today_at_d{{ lead }} < 0.5, false)
             as was_at_risk_d{{ lead }},
         band_at_d{{ lead }} is not null as was_scored_d{{ lead }},
         human_sign_today_at_d{{ lead }} is not null as was_judged_d{{ lead }},
         {%- endfor %}
-        coalesce(band_now = 'high', false) or coalesce(human_sign_today_now < 0.5, false) as is_at_risk_now
+        coalesce(band_now = 'high', false) or coalesce(human_sign_today_now < 0.5, false)
+            as is_at_risk_now
     from looks
 )
 
@@ -288,12 +295,17 @@ select
     end as expansion_at_renewal_usd,
     evidence.resell_cost_usd,
     measured.value_realised_usd_in_term,
-    {{ stable('measured.value_realised_usd_in_term * 1.0 / nullif(terms.due_arr_usd * terms.term_months / 12.0, 0)') }}
+    {{ share_of(
+        'measured.value_realised_usd_in_term', 'terms.due_arr_usd * terms.term_months / 12.0'
+    ) }}
         as value_to_price_ratio,
     terms.due_seats,
     terms.renewed_seats - terms.due_seats as seats_delta,
     cast(
-        case when terms.outcome = 'lost' then {{ dbt.datediff('terms.notice_on', 'terms.due_on', 'day') }} end as bigint
+        case
+            when terms.outcome = 'lost'
+                then {{ dbt.datediff('terms.notice_on', 'terms.due_on', 'day') }}
+        end as bigint
     ) as notice_days_before_due,
     {%- for lead in leads %}
     {{ stable('looks.p_lost_at_d' ~ lead) }} as p_lost_at_d{{ lead }},
@@ -305,7 +317,8 @@ select
     {%- for lead in leads %}
     evidence.signals_present_at_d{{ lead }},
     {%- endfor %}
-    cast({{ dbt.datediff('evidence.earliest_signal_on', 'terms.due_on', 'day') }} as bigint) as missed_signal_days,
+    cast({{ dbt.datediff('evidence.earliest_signal_on', 'terms.due_on', 'day') }} as bigint)
+        as missed_signal_days,
     touches.first_renewal_touch_days_before_due,
     touches.touches_in_term,
     touches.touches_in_mid_term,
@@ -320,10 +333,13 @@ select
     terms.is_final,
     terms.is_involuntary,
     terms.outcome = 'lost' as is_lost,
-    terms.outcome in ('renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late') as is_renewed,
+    terms.outcome in ('renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late')
+        as is_renewed,
     -- The question can only be asked once the day to look at has come.
     {%- for lead in leads %}
-    case when looks.looked_on_d{{ lead }} <= {{ as_of_date() }} then judged.was_at_risk_d{{ lead }} end
+    case
+        when looks.looked_on_d{{ lead }} <= {{ as_of_date() }} then judged.was_at_risk_d{{ lead }}
+    end
         as was_at_risk_d{{ lead }},
     {%- endfor %}
     case when terms.outcome in ('open', 'pending') then judged.is_at_risk_now end as is_at_risk_now,
