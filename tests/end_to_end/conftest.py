@@ -91,7 +91,8 @@ def world() -> Any:
 @pytest.fixture(scope="session")
 def servers(world: Any) -> Iterator[Any]:
     """Its servers on the morning of its last day, so that a next night exists."""
-    with testing.running(world, now=world.config.last_day) as running:
+    # Raw events of some months are enough here, and files are the slow part of a small company.
+    with testing.running(world, now=world.config.last_day, event_days=300) as running:
         yield running
 
 
