@@ -11,14 +11,14 @@ accounts as (
 ),
 
 -- An account merged away twice (undone and repeated) follows its newest merge.
-merges as (
+ranked_merges as (
     select
         losing_account_id,
         surviving_account_id,
         merged_at,
         row_number() over (
             partition by losing_account_id
-            order by merged_at desc, surviving_account_id
+            order by merged_at desc, surviving_account_id asc
         ) as newest_rank
     from {{ ref('input_account_merges') }}
     where losing_account_id <> surviving_account_id
@@ -29,7 +29,7 @@ edges as (
         losing_account_id,
         surviving_account_id,
         merged_at
-    from merges
+    from ranked_merges
     where newest_rank = 1
 ),
 
@@ -51,14 +51,14 @@ hop_0 as (
 ),
 
 {% for hop in range(1, doublings + 1) %}
-hop_{{ hop }} as (
-    select
-        near.account_id,
-        far.reached_id,
-        least(near.lowest_id_passed, far.lowest_id_passed) as lowest_id_passed
-    from hop_{{ hop - 1 }} as near
-    inner join hop_{{ hop - 1 }} as far on near.reached_id = far.account_id
-),
+    hop_{{ hop }} as (
+        select
+            near.account_id,
+            far.reached_id,
+            least(near.lowest_id_passed, far.lowest_id_passed) as lowest_id_passed
+        from hop_{{ hop - 1 }} as near
+        inner join hop_{{ hop - 1 }} as far on near.reached_id = far.account_id
+    ),
 
 {% endfor %}
 -- Whoever stands on an account that was itself merged away, after so many hops, walks in a circle.
@@ -83,7 +83,7 @@ circle_merges as (
         edges.surviving_account_id,
         row_number() over (
             partition by members.circle_id
-            order by edges.merged_at desc, edges.losing_account_id
+            order by edges.merged_at desc, edges.losing_account_id asc
         ) as newest_rank
     from circle_members as members
     inner join edges on members.account_id = edges.losing_account_id

@@ -128,19 +128,17 @@ months as (
 last_touches as (
     select
         months.account_id,
-        months.month_number,
         {% for kind in [
             'touch', 'two_way_touch', 'director_touch', 'two_way_director_touch', 'visit',
             'value_report',
         ] -%}
-        max(visible_by_month.{{ kind }}_on) over (
-            partition by months.account_id
-            order by months.month_number
-            rows unbounded preceding
-            ) as last_{{ kind }}_on{{ ',' if not loop.last }}
-    
-    
-    {% endfor %}
+            max(visible_by_month.{{ kind }}_on) over (
+                partition by months.account_id
+                order by months.month_number
+                rows unbounded preceding
+            ) as last_{{ kind }}_on,
+        {% endfor -%}
+        months.month_number
     from months
     left join visible_by_month
         on

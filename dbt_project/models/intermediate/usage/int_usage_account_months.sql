@@ -81,7 +81,7 @@ entitled as (
     inner join observations
         on
             accounts.account_id = observations.account_id
-            and observations.observed_on >= entitlements.entitled_from
+            and entitlements.entitled_from <= observations.observed_on
             and (
                 entitlements.entitled_to is null
                 or entitlements.entitled_to > observations.observed_on

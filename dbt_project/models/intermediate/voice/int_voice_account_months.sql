@@ -123,21 +123,21 @@ select
     observations.observed_on,
     observations.month_end_on,
     advocacy.last_advocacy_on,
-    social.last_signal_on,
     {% for measure in ['advocacy_acts_12m', 'advocacy_acts_24m', 'case_studies_24m'] -%}
         case
             when observations.observed_on >= advocacy_coverage.recorded_from_on
                 then cast(coalesce(advocacy.{{ measure }}, 0) as bigint)
         end as {{ measure }},
     {% endfor -%}
-{% for measure in ['mentions_90d', 'competitor_connections_28d', 'competitor_connections_12m'] -%}
-    case
-        when observations.observed_on >= social_coverage.recorded_from_on
-            then cast(coalesce(social.{{ measure }}, 0) as bigint)
-    end as {{ measure }}{{ ',' if not loop.last }}
-
-
-{% endfor %}
+    {% for measure in [
+        'mentions_90d', 'competitor_connections_28d', 'competitor_connections_12m',
+    ] -%}
+        case
+            when observations.observed_on >= social_coverage.recorded_from_on
+                then cast(coalesce(social.{{ measure }}, 0) as bigint)
+        end as {{ measure }},
+    {% endfor -%}
+    social.last_signal_on
 from observations
 cross join advocacy_coverage
 cross join social_coverage

@@ -41,6 +41,14 @@ reference_rates as (
     where is_reference
 ),
 
+customers as (
+    select
+        account_id,
+        min(life_started_on) as life_started_on
+    from {{ ref('int_account_observations') }}
+    group by account_id
+),
+
 -- A former user brings the product along: somebody on the deal worked at another customer before,
 -- joined this company at most 18 months before the deal opened, and was active there.
 drags as (
@@ -55,20 +63,14 @@ drags as (
         on
             persons.person_id = here.person_id
             and opportunities.account_id = here.account_id
-            and here.started_on <= opportunities.created_on
+            and opportunities.created_on >= here.started_on
             and opportunities.created_on <= {{ months_after('here.started_on', 18) }}
     inner join {{ ref('int_person_spells') }} as before
         on
             persons.person_id = before.person_id
-            and before.account_id <> opportunities.account_id
-            and before.started_on < here.started_on
-    inner join (
-        select
-            account_id,
-            min(life_started_on) as life_started_on
-        from {{ ref('int_account_observations') }}
-        group by account_id
-    ) as customers
+            and opportunities.account_id <> before.account_id
+            and here.started_on > before.started_on
+    inner join customers
         on
             before.account_id = customers.account_id
             and coalesce(before.ended_on, opportunities.created_on) >= customers.life_started_on

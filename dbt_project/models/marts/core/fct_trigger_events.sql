@@ -1,3 +1,17 @@
+with
+
+events as (
+    select
+        trigger_event_id,
+        account_id,
+        occurred_on,
+        known_at,
+        cast(known_at as date) as known_on,
+        trigger_type,
+        source
+    from {{ ref('input_trigger_events') }}
+)
+
 select
     events.trigger_event_id,
     accounts.account_id,
@@ -5,8 +19,11 @@ select
     events.known_at,
     events.trigger_type,
     events.source,
-    cast({{ dbt.datediff('events.occurred_on', 'cast(events.known_at as date)', 'day') }} as bigint)
-        as discovery_days
-from {{ ref('input_trigger_events') }} as events
-left join {{ ref('int_account_map') }} as accounts on events.account_id = accounts.source_account_id
+    cast(
+        {{ dbt.datediff('occurred_on', 'known_on', 'day') }}
+        as bigint
+    ) as discovery_days
+from events
+left join {{ ref('int_account_map') }} as accounts
+    on events.account_id = accounts.source_account_id
 where not coalesce(accounts.is_test, false)
