@@ -41,12 +41,15 @@ _REMEDIES = {
 }
 
 
-def build(table: Table, records: Sequence[Record]) -> tuple[pa.Table, list[Reject]]:
+def build(
+    table: Table, records: Sequence[Record], names: Mapping[str, str] | None = None
+) -> tuple[pa.Table, list[Reject]]:
     """Converts and checks records.
 
     Args:
         table: the declaration.
         records: one mapping a row, keyed by column; absent means null.
+        names: column -> key under which the records hold it, where they are keyed otherwise.
 
     Returns:
         The rows that fit, in their order, and one reject for each row that does not (its first
@@ -56,7 +59,8 @@ def build(table: Table, records: Sequence[Record]) -> tuple[pa.Table, list[Rejec
     arrays: list[pa.Array] = []
     fields = [table.by_name[name] for name in table.write_schema.names]
     for column in fields:
-        values = [r.get(column.name) for r in records]
+        key = column.name if names is None else names.get(column.name, "")
+        values = [r.get(key) for r in records]
         array = _vector(column.type, values)
         if array is None:
             array = _one_by_one(column, values, faults)
@@ -66,8 +70,12 @@ def build(table: Table, records: Sequence[Record]) -> tuple[pa.Table, list[Rejec
     if not faults:
         return rows, []
     keep = pa.array([i not in faults for i in range(len(records))])
-    bad = [reject(table, records[i], *faults[i]) for i in sorted(faults)]
+    bad = [reject(table, _by_column(records[i], names), *faults[i]) for i in sorted(faults)]
     return rows.filter(keep), bad
+
+
+def _by_column(record: Record, names: Mapping[str, str] | None) -> Record:
+    return record if names is None else {c: record.get(key) for c, key in names.items()}
 
 
 def _vector(kind: Type, values: list[Any]) -> pa.Array | None:

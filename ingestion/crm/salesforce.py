@@ -349,11 +349,11 @@ class _Reader:
                 return
 
     def _build(
-        self, config: ObjectConfig, page: Sequence[Mapping[str, Any]], known: Known | None
+        self, config: ObjectConfig, page: Sequence[dict[str, Any]], known: Known | None
     ) -> pa.Table:
         """A page's records, checked, without what has landed as it is."""
-        records = [_record(config, r) for r in page if not _is_said_with_ids(config, r)]
-        good, bad = rows.build(config.table, records)
+        records, names = _prepared(config, page)
+        good, bad = rows.build(config.table, records, names)
         self._landing(config).add_rejects(config.table.name, bad)
         fresh = known.new_only(good) if known is not None else good
         gone = pc.sum(fresh[_deletion_flag(config)]).as_py() or 0
@@ -380,19 +380,38 @@ class _Reader:
             )
 
 
-def _record(config: ObjectConfig, record: Mapping[str, Any]) -> dict[str, Any]:
-    by_field = {k.lower(): v for k, v in record.items()}
-    row = {column: by_field.get(api.lower()) for column, api in config.fields.items()}
-    row["_version_at"] = by_field.get(config.cursor.lower())
-    if "is_deleted" in config.table.by_name:
-        # Users are deactivated, never deleted, and have no such field.
-        row["is_deleted"] = bool(row.get("is_deleted"))
+def _prepared(
+    config: ObjectConfig, page: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """A page's records that land, and under which key they hold each column.
+
+    Keys are looked up once a page: records of a page have the same fields, written in the case in
+    which the organisation declares them.
+    """
+    keys = {k.lower(): k for k in page[0]} if page else {}
+    names = {c: keys.get(api.lower(), api) for c, api in config.fields.items()}
+    names["_version_at"] = keys.get(config.cursor.lower(), config.cursor)
+    deleted = keys.get("isdeleted", "IsDeleted")
+    names[_deletion_flag(config)] = deleted
+    for record in page:
+        if record.get(deleted) is None:
+            # Users are deactivated, never deleted, and have no such field.
+            record[deleted] = False
     if config.table.source == "desk":
-        row["_source_file"] = config.name
-        row["_deleted"] = bool(by_field.get("isdeleted"))
-    elif "old_value" in row and str(row["field"]).lower() in privacy.PERSONAL_FIELDS:
-        row["old_value"] = row["new_value"] = None
-    return row
+        names["_source_file"] = "_source_file"
+        for record in page:
+            record["_source_file"] = config.name
+    if "old_value" not in config.fields:
+        return list(page), names
+    field, kind = names["field"], keys.get("datatype", "DataType")
+    kept = []
+    for record in page:
+        if str(record.get(field)).lower() in privacy.PERSONAL_FIELDS:
+            record[names["old_value"]] = record[names["new_value"]] = None
+        # A change of a lookup comes twice, with names and with ids; only the ids land.
+        if record.get(field) not in config.lookups or record.get(kind) == "EntityId":
+            kept.append(record)
+    return kept, names
 
 
 def _deletion_flag(config: ObjectConfig) -> str:
@@ -403,13 +422,6 @@ def _also_asked(config: ObjectConfig) -> tuple[str, ...]:
     kind = ("DataType",) if config.lookups else ()
     flag = ("IsDeleted",) if config.table.source == "desk" else ()
     return (*kind, *flag)
-
-
-def _is_said_with_ids(config: ObjectConfig, record: Mapping[str, Any]) -> bool:
-    """Whether a history row says with names what its twin says with ids."""
-    if not config.lookups:
-        return False
-    return _get(record, "Field") in config.lookups and _get(record, "DataType") != "EntityId"
 
 
 def _stamped(table: pa.Table, column: str, value: Any) -> pa.Table:

@@ -13,7 +13,6 @@ from ingestion.billing import stripe_shapes as shapes
 from ingestion.http import HttpError
 from ingestion.lake import Lake
 from ingestion.quality import gate
-from ingestion.settings import Settings
 from tests.ingestion.conftest import LOAD, NOW, Serve, rows_of
 
 TABLES = (
