@@ -9,7 +9,7 @@ chosen as (
         select
             '{{ policy }}' as policy,
             '{{ var("policy_" ~ policy) }}' as chosen_value
-                {{ 'union all' if not loop.last }}
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 )
 

@@ -79,32 +79,37 @@ followed as (
     left join margins on account_months.segment = margins.segment and margins.newest_rank = 1
 ),
 
-sums as (
+cuts as (
     {%- for level, by_segment, by_origin in cuts %}
         select
             '{{ level }}' as cohort_level,
-            {% if level == 'month' -%}
-                cohort_month,
-            {%- elif level == 'year' -%}
-                cast(extract(year from cohort_month) || '-12-31' as date) as cohort_month,
-            {%- else -%}
-                cast('9999-12-31' as date) as cohort_month,
-            {%- endif %}
-            {{ 'segment' if by_segment else "'(all)'" }},
-            {{ 'acquisition_origin' if by_origin else "'(all)'" }},
-            tenure_month,
-            sum(is_at_risk) as at_risk,
-            sum(has_churned) as churned,
-            sum(is_paying) as paying_logos,
-            count(*) as observed_logos,
-            sum(closing_mrr_usd) as mrr_usd,
-            sum(kept_mrr_usd) as kept_mrr_usd,
-            sum(first_mrr_usd) as first_mrr_usd,
-            sum(gross_profit_usd) as gross_profit_usd
-        from followed
-        group by 1, 2, 3, 4, 5
-                {{ 'union all' if not loop.last }}
+            {{ by_segment }} as is_by_segment,
+            {{ by_origin }} as is_by_origin
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
+),
+
+cut as (
+    select
+        cuts.cohort_level,
+        case cuts.cohort_level
+            when 'month' then followed.cohort_month
+            when 'year' then cast(extract(year from followed.cohort_month) || '-12-31' as date)
+            else cast('9999-12-31' as date)
+        end as cohort_month,
+        case when cuts.is_by_segment then followed.segment else '(all)' end as segment,
+        case when cuts.is_by_origin then followed.acquisition_origin else '(all)' end
+            as acquisition_origin,
+        followed.tenure_month,
+        followed.is_at_risk,
+        followed.has_churned,
+        followed.is_paying,
+        followed.closing_mrr_usd,
+        followed.kept_mrr_usd,
+        followed.first_mrr_usd,
+        followed.gross_profit_usd
+    from followed
+    cross join cuts
 )
 
 select
@@ -113,12 +118,13 @@ select
     segment,
     acquisition_origin,
     tenure_month,
-    at_risk,
-    churned,
-    paying_logos,
-    observed_logos,
-    mrr_usd,
-    kept_mrr_usd,
-    first_mrr_usd,
-    gross_profit_usd
-from sums
+    sum(is_at_risk) as at_risk,
+    sum(has_churned) as churned,
+    sum(is_paying) as paying_logos,
+    count(*) as observed_logos,
+    sum(closing_mrr_usd) as mrr_usd,
+    sum(kept_mrr_usd) as kept_mrr_usd,
+    sum(first_mrr_usd) as first_mrr_usd,
+    sum(gross_profit_usd) as gross_profit_usd
+from cut
+group by cohort_level, cohort_month, segment, acquisition_origin, tenure_month

@@ -23,14 +23,14 @@ account_map as (
     from {{ ref('int_account_map') }}
 ),
 
-merges as (
+mergers as (
     select
         losing_account_id,
         surviving_account_id,
         merged_at,
         row_number() over (
             partition by losing_account_id
-            order by merged_at desc, surviving_account_id
+            order by merged_at desc, surviving_account_id asc
         ) as newest_rank
     from {{ ref('input_account_merges') }}
 ),
@@ -68,37 +68,38 @@ held_0 as (
         signers.account_id,
         signers.surviving_account_id,
         {{ beginning }} as held_from,
-        merges.merged_at as held_to,
-        merges.surviving_account_id as next_account_id
+        mergers.merged_at as held_to,
+        mergers.surviving_account_id as next_account_id
     from signers
-    left join merges on signers.account_id = merges.losing_account_id and merges.newest_rank = 1
+    left join mergers on signers.account_id = mergers.losing_account_id and mergers.newest_rank = 1
 ),
 
 {% for step in range(1, steps + 1) -%}
-held_{{ step }} as (
-    select
-        held.billing_customer_id,
-        held.next_account_id as account_id,
-        held.surviving_account_id,
-        greatest(held.held_from, held.held_to) as held_from,
-        merges.merged_at as held_to,
-        merges.surviving_account_id as next_account_id
-    from held_{{ step - 1 }} as held
-    left join merges on held.next_account_id = merges.losing_account_id and merges.newest_rank = 1
-    where held.next_account_id is not null
-),
+    held_{{ step }} as (
+        select
+            held.billing_customer_id,
+            held.next_account_id as account_id,
+            held.surviving_account_id,
+            greatest(held.held_from, held.held_to) as held_from,
+            mergers.merged_at as held_to,
+            mergers.surviving_account_id as next_account_id
+        from held_{{ step - 1 }} as held
+        left join mergers
+            on held.next_account_id = mergers.losing_account_id and mergers.newest_rank = 1
+        where held.next_account_id is not null
+    ),
 
 {% endfor -%}
 spells as (
     {%- for step in range(steps + 1) %}
-    select
-        billing_customer_id,
-        account_id,
-        surviving_account_id,
-        held_from,
-        held_to
-    from held_{{ step }}
-    {{ 'union all' if not loop.last }}
+        select
+            billing_customer_id,
+            account_id,
+            surviving_account_id,
+            held_from,
+            held_to
+        from held_{{ step }}
+        {{ 'union all' if not loop.last }}
     {%- endfor %}
 ),
 

@@ -6,12 +6,10 @@ terms as (
         contract_term_id,
         account_id,
         started_on,
-        due_on,
-    {%- for lead in leads %}
-        {{ last_month_end(days_after('due_on', -lead)) }}
-            as seen_on_d{{ lead }}{{ ',' if not loop.last }}
-    
-    {%- endfor %}
+        {% for lead in leads -%}
+            {{ last_month_end(days_after('due_on', -lead)) }} as seen_on_d{{ lead }},
+        {% endfor -%}
+        due_on
     from {{ ref('fct_contract_terms') }}
 ),
 

@@ -189,7 +189,8 @@ select
     terms.contract_term_id,
     renewal_starts.renewal_opened_on,
     cast(
-        {{ dbt.datediff('renewal_starts.renewal_opened_on', 'terms.due_on', 'day') }} as bigint
+        {{ dbt.datediff('renewal_starts.renewal_opened_on', 'terms.due_on', 'day') }}
+        as bigint
     ) as first_renewal_touch_days_before_due,
     cast(
         case

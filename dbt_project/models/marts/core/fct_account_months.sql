@@ -39,12 +39,11 @@ accounts as (
 movements as (
     select
         surviving_account_id as account_id,
-        month as month_end_on,
-        {%- for movement in movement_types() %}
-        sum(case when movement_type = '{{ movement }}' then amount_usd else 0 end)
-            as {{ movement }}_usd
-        {{- ',' if not loop.last }}
-    {%- endfor %}
+        {% for movement in movement_types() -%}
+            sum(case when movement_type = '{{ movement }}' then amount_usd else 0 end)
+                as {{ movement }}_usd,
+        {% endfor -%}
+        month as month_end_on
     from {{ ref('fct_mrr_movements') }}
     group by surviving_account_id, month
 ),

@@ -65,11 +65,11 @@ looks as (
     select
         contract_term_id,
         {%- for lead in leads %}
-        looked_on_d{{ lead }},
-        p_lost_at_d{{ lead }},
-        band_at_d{{ lead }},
-        basis_at_d{{ lead }},
-        human_sign_today_at_d{{ lead }},
+            looked_on_d{{ lead }},
+            p_lost_at_d{{ lead }},
+            band_at_d{{ lead }},
+            basis_at_d{{ lead }},
+            human_sign_today_at_d{{ lead }},
         {%- endfor %}
         p_lost_now,
         band_now,
@@ -139,7 +139,7 @@ owners_then as (
         owners.employee_id,
         row_number() over (
             partition by terms.contract_term_id
-            order by owners.owned_from desc, owners.employee_id
+            order by owners.owned_from desc, owners.employee_id asc
         ) as newest_rank
     from terms
     inner join owners
@@ -175,15 +175,20 @@ bands_then as (
 measured as (
     select
         terms.contract_term_id,
-        max(case when {{ days_after('terms.due_on', -90) }} < measurements.measured_on then 1 else 0 end)
+        max(
+            case
+                when {{ days_after('terms.due_on', -90) }} < measurements.measured_on then 1
+                else 0
+            end
+        )
             as was_measured_within_90d,
         cast(sum(measurements.value_usd) as decimal(18, 2)) as value_realised_usd_in_term
     from terms
     inner join measurements
         on
             terms.account_id = measurements.account_id
-            and measurements.measured_on >= terms.started_on
-            and measurements.measured_on < terms.due_on
+            and terms.started_on <= measurements.measured_on
+            and terms.due_on > measurements.measured_on
     group by terms.contract_term_id
 ),
 
@@ -199,7 +204,7 @@ newest_measurements as (
     inner join measurements
         on
             terms.account_id = measurements.account_id
-            and measurements.measured_on < terms.due_on
+            and terms.due_on > measurements.measured_on
     where measurements.attainment is not null
 ),
 
@@ -229,8 +234,8 @@ onboarded as (
     inner join objectives
         on
             plans.action_plan_id = objectives.action_plan_id
-            and objectives.due_on >= terms.started_on
-            and objectives.due_on < terms.due_on
+            and terms.started_on <= objectives.due_on
+            and terms.due_on > objectives.due_on
             and objectives.due_on <= {{ as_of_date() }}
     group by terms.contract_term_id
 ),
@@ -239,11 +244,11 @@ judged as (
     select
         contract_term_id,
         {%- for lead in leads %}
-        coalesce(band_at_d{{ lead }} = 'high', false)
-        or coalesce(human_sign_today_at_d{{ lead }} < 0.5, false)
-            as was_at_risk_d{{ lead }},
-        band_at_d{{ lead }} is not null as was_scored_d{{ lead }},
-        human_sign_today_at_d{{ lead }} is not null as was_judged_d{{ lead }},
+            coalesce(band_at_d{{ lead }} = 'high', false)
+            or coalesce(human_sign_today_at_d{{ lead }} < 0.5, false)
+                as was_at_risk_d{{ lead }},
+            band_at_d{{ lead }} is not null as was_scored_d{{ lead }},
+            human_sign_today_at_d{{ lead }} is not null as was_judged_d{{ lead }},
         {%- endfor %}
         coalesce(band_now = 'high', false) or coalesce(human_sign_today_now < 0.5, false)
             as is_at_risk_now
@@ -308,17 +313,19 @@ select
         end as bigint
     ) as notice_days_before_due,
     {%- for lead in leads %}
-    {{ stable('looks.p_lost_at_d' ~ lead) }} as p_lost_at_d{{ lead }},
+        {{ stable('looks.p_lost_at_d' ~ lead) }} as p_lost_at_d{{ lead }},
     {%- endfor %}
     {{ stable('looks.p_lost_now') }} as p_lost_now,
     {%- for lead in leads %}
-    {{ stable('looks.human_sign_today_at_d' ~ lead) }} as human_sign_today_at_d{{ lead }},
+        {{ stable('looks.human_sign_today_at_d' ~ lead) }} as human_sign_today_at_d{{ lead }},
     {%- endfor %}
     {%- for lead in leads %}
-    evidence.signals_present_at_d{{ lead }},
+        evidence.signals_present_at_d{{ lead }},
     {%- endfor %}
-    cast({{ dbt.datediff('evidence.earliest_signal_on', 'terms.due_on', 'day') }} as bigint)
-        as missed_signal_days,
+    cast(
+        {{ dbt.datediff('evidence.earliest_signal_on', 'terms.due_on', 'day') }}
+        as bigint
+    ) as missed_signal_days,
     touches.first_renewal_touch_days_before_due,
     touches.touches_in_term,
     touches.touches_in_mid_term,
@@ -337,15 +344,15 @@ select
         as is_renewed,
     -- The question can only be asked once the day to look at has come.
     {%- for lead in leads %}
-    case
-        when looks.looked_on_d{{ lead }} <= {{ as_of_date() }} then judged.was_at_risk_d{{ lead }}
-    end
-        as was_at_risk_d{{ lead }},
+        case
+            when looks.looked_on_d{{ lead }} <= {{ as_of_date() }}
+                then judged.was_at_risk_d{{ lead }}
+        end as was_at_risk_d{{ lead }},
     {%- endfor %}
     case when terms.outcome in ('open', 'pending') then judged.is_at_risk_now end as is_at_risk_now,
     {%- for lead in leads %}
-    case when terms.outcome = 'lost' then not judged.was_at_risk_d{{ lead }} end
-        as is_surprise_loss{{ '' if lead == 90 else '_d' ~ lead }},
+        {% set name = 'is_surprise_loss' if lead == 90 else 'is_surprise_loss_d' ~ lead -%}
+        case when terms.outcome = 'lost' then not judged.was_at_risk_d{{ lead }} end as {{ name }},
     {%- endfor %}
     case
         when terms.due_on >= measuring.recorded_from_on and terms.due_on <= {{ as_of_date() }}
