@@ -55,7 +55,7 @@ def _run(as_of: date, say: Callable[[str], None], log: Path) -> int:
     run_id = str(uuid.uuid4())
     with dg.DagsterInstance.get() as instance:
         with Watcher(instance, run_id, say) as watcher:
-            result = defs.get_job_def(NIGHTLY).execute_in_process(
+            result = defs.resolve_job_def(NIGHTLY).execute_in_process(
                 instance=instance,
                 run_id=run_id,
                 run_config={"resources": {"night": {"config": {"as_of": as_of.isoformat()}}}},

@@ -33,7 +33,7 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
             installation.published,
             contracts,
             as_of=night.date,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             progress=context.log.info,
         )
         rows = sum(table.row_count for table in result.tables.values())

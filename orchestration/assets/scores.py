@@ -141,7 +141,7 @@ def _score(
             as_of,
             bands=bands,
             scored_at=datetime.now(UTC),
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             is_backfill=is_backfill,
         )
         scored += len(rows)

@@ -62,8 +62,8 @@ def lake_contract(
     context: dg.AssetExecutionContext, installation: Installation
 ) -> dg.MaterializeResult[Any]:
     """Prepare the lake and the instance for a run."""
-    processes.mark(context.instance, context.run_id)
-    ended = processes.end_dead_runs(context.instance, context.run_id)
+    processes.mark(context.instance, context.run.run_id)
+    ended = processes.end_dead_runs(context.instance, context.run.run_id)
     _settings()
     written = lake_module.ensure_anchors(Lake.at(installation.root))
     return dg.MaterializeResult(
@@ -108,7 +108,7 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
         report = source.run(
             _settings(),
             lake,
-            run_id=context.run_id,
+            run_id=context.run.run_id,
             as_of=night.date,
             progress=context.log.info,
         )

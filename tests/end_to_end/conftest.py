@@ -64,7 +64,7 @@ def run_night(
     os.environ.update(environment, TENURE_HOME=str(home))
     try:
         installation = Installation(home=str(home))
-        job = build_definitions({"installation": installation}).get_job_def("nightly")
+        job = build_definitions({"installation": installation}).resolve_job_def("nightly")
         result = job.execute_in_process(
             instance=instance,
             run_config={"resources": {"night": {"config": {"as_of": as_of.isoformat()}}}},
