@@ -75,4 +75,4 @@ lock: $(READY)  ## resolve the dependencies anew into requirements.lock
 .PHONY: clean
 clean:  ## remove what runs have written (lake, warehouse, published nights, models, sample company)
 	@test ! -x $(BIN)/python || $(BIN)/python -m sample_company stop --quiet || true
-	@rm -rf lake warehouse published models .dagster .dlt .sample_company tenure.env dbt_project/target
+	@rm -rf lake warehouse published models .dagster .dlt-work .sample_company tenure.env dbt_project/target
