@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'renewals'}}}) }}
+
 -- Every contract term is one row of renewals, and counted once in the calendar.
 with
 

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'input_fx_rates'}}}) }}
+
 -- Without a rate the money of a contract would be unknown: add the currency to the rates the desk
 -- keeps (fx_rates).
 select distinct prices.currency

@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'fct_mrr_movements'}}}) }}
+
 -- The same identity over all accounts, month by month, counted from the movements and from
 -- subscription states: what the movements add up to since the first day is what the subscriptions
 -- in force are worth.

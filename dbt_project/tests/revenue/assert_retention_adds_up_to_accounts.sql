@@ -1,3 +1,5 @@
+{{ config(meta={'dagster': {'ref': {'name': 'revenue_retention'}}}) }}
+
 -- The rows of revenue_retention are the accounts, summed: opening, closing and every movement in
 -- between.
 with

@@ -1,7 +1,9 @@
 with scores as (
-    select *
-    from ({{ of_finished_loads('scores', 'churn_score_history') }}) as landed
-    where as_of <= {{ as_of_date() }}
+    select landed.*
+    from {{ source('scores', 'churn_score_history') }} as landed
+    inner join ({{ read_finished_loads('scores') }}) as finished_loads
+        on landed._dlt_load_id = finished_loads.load_id
+    where landed.as_of <= {{ as_of_date() }}
 )
 
 -- The scorer appends a key once; should a load have been landed twice, the first one stands.
