@@ -124,7 +124,7 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
                 failures.extend(_failures(result))
             finally:
                 # dbt keeps the file open for its process; this process has other readers of it.
-                DuckDBConnectionManager.close_all_connections()
+                DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
                 messages.put(None)
 
         worker = threading.Thread(target=work, name="dbt")
@@ -229,7 +229,7 @@ def _with_row_counts(
         if isinstance(event, dg.Output):
             key = "/".join(context.asset_key_for_output(event.output_name).path)
             if key in counts:
-                metadata = {**event.metadata, "dagster/row_count": counts[key]}
+                metadata: dict[str, Any] = {**event.metadata, "dagster/row_count": counts[key]}
                 event = dg.Output(event.value, event.output_name, metadata=metadata)
         yield event
 

@@ -17,7 +17,6 @@ from datetime import date
 from pathlib import Path
 
 from ingestion.settings import SettingsError, load_settings
-
 from orchestration.installation import PROJECT_ROOT, default_home, parse_as_of
 
 EXIT_FAILED = 1

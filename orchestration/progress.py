@@ -97,7 +97,7 @@ class Watcher:
     def _take(self, entry: dg.EventLogEntry) -> None:
         event = entry.dagster_event
         if event is None:
-            if entry.level <= logging.INFO and entry.step_key and not _is_library(entry):
+            if entry.level == logging.INFO and entry.step_key and not _is_library(entry):
                 self._say(f"    {entry.user_message}")
                 self.facts.notes.append(entry.user_message)
             return

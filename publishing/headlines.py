@@ -98,7 +98,8 @@ def read(database: Path, as_of: date) -> Headlines | None:
             """
             select
                 coalesce(account_name, account_id), segment, arr_usd, days_to_renewal,
-                p_lost_next_renewal, expected_loss_arr_usd, [reason_1, reason_2, reason_3],
+                p_lost_next_renewal, expected_loss_arr_usd,
+                [split_part(r, ', associated with', 1) for r in [reason_1, reason_2, reason_3]],
                 has_plan and has_plan_owner
             from renewals.churn_risk
             where expected_loss_arr_usd is not null
@@ -106,7 +107,19 @@ def read(database: Path, as_of: date) -> Headlines | None:
             limit 10
             """
         ).fetchall()
-    return Headlines(*revenue, *due, *risk, calls=tuple(_call(row) for row in calls))
+    month, mrr, nrr, grr, paying = revenue
+    return Headlines(
+        month_end_on=month,
+        mrr_usd=mrr,
+        nrr_12m=nrr,
+        grr_12m=grr,
+        paying_accounts=paying,
+        renewals_due=due[0],
+        renewals_due_arr_usd=due[1],
+        accounts_at_risk=risk[0],
+        at_risk_arr_usd=risk[1],
+        calls=tuple(_call(row) for row in calls),
+    )
 
 
 def _row(connection: duckdb.DuckDBPyConnection, sql: str, as_of: date) -> tuple[Any, ...] | None:

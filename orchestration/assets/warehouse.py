@@ -1,6 +1,6 @@
 """Group `warehouse`: the dbt project, in two steps around the scores it both feeds and reads."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import dagster as dg
@@ -12,9 +12,8 @@ from orchestration.installation import Night
 
 def warehouse_assets(manifest: Mapping[str, Any]) -> list[dg.AssetsDefinition]:
     """Return the two dbt steps: what does not read stored scores, and what does."""
-    define: Callable[..., Any] = dbt_assets
 
-    @define(
+    @dbt_assets(
         manifest=manifest,
         exclude=SCORES,
         name="build_warehouse",
@@ -26,7 +25,7 @@ def warehouse_assets(manifest: Mapping[str, Any]) -> list[dg.AssetsDefinition]:
     ) -> Iterator[dg.Output[Any] | dg.AssetCheckResult | dg.AssetObservation]:
         yield from dbt.build(context, night.date, manifest)
 
-    @define(
+    @dbt_assets(
         manifest=manifest,
         select=SCORES,
         name="build_marts_on_scores",

@@ -1,4 +1,4 @@
-"""The catalogue is a decision: assets, groups, kinds, schedules and contracts, against a snapshot."""
+"""The catalogue is a decision: assets, groups, schedules and contracts, against a snapshot."""
 
 from __future__ import annotations
 
