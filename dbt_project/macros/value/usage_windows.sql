@@ -12,6 +12,18 @@
     {{ return('insert_overwrite' if target.type == 'spark' else 'delete+insert') }}
 {%- endmacro %}
 
+{# Events of a row of daily usage that had arrived by a month's end. A window reaches at most three calendar months
+   back, which is as far as daily usage counts its late arrivals. #}
+{% macro events_known_by(month_end_on, daily) -%}
+    {{ daily }}.events
+    - case {{ month_index(month_end_on) }} - {{ month_index(daily ~ '.usage_on') }}
+        {%- for months in range(4) %}
+            when {{ months }} then {{ daily }}.events_after_{{ months }}m
+        {%- endfor %}
+        else 0
+    end
+{%- endmacro %}
+
 {# Two CTEs: `changed` months to compute now, and `seen`, the usage of their windows. Usage without a feature is
    activity and no feature; anonymous usage is activity and no user. #}
 {% macro usage_seen_from_changed_months() -%}
@@ -49,13 +61,13 @@ seen as (
             as product_user_id,
         case when daily.feature_id <> '(none)' then daily.feature_id end as feature_id,
         daily.usage_on,
-        daily.events,
+        {{ events_known_by('changed.month_end_on', 'daily') }} as events,
         {{ dbt.datediff('daily.usage_on', 'changed.observed_on', 'day') }} as days_ago
     from changed
     inner join {{ ref('input_usage_daily') }} as daily
         on
             changed.observed_on >= daily.usage_on
-            and changed.observed_on >= cast(daily.known_through as date)
+            and changed.observed_on >= cast(daily.known_at as date)
             and daily.usage_on > {{ days_after('changed.observed_on', -90) }}
     -- One bound for all windows lets the engine skip the files and row groups before them.
     where

@@ -71,14 +71,11 @@ spells as (
     where previous_account_id is null or previous_account_id <> account_id
 ),
 
--- What the CRM said last within the spell; the last spell takes the newest version.
+-- The day of leaving that the CRM said last within the spell.
 spell_versions as (
     select
         spells.contact_id,
         spells.spell_number,
-        versions.title,
-        versions.level,
-        versions.roles,
         versions.left_on,
         row_number() over (
             partition by spells.contact_id, spells.spell_number
@@ -118,14 +115,31 @@ tracked_departures as (
     group by contact_id
 ),
 
+-- Whoever took the roles away on the day of leaving or later knew of it, whatever newer stamp a
+-- later edit gave to the record.
+role_removals as (
+    select
+        departures.contact_id,
+        departures.left_on,
+        min(changes.created_at) as known_at
+    from departures
+    inner join {{ ref('stg_salesforce__contact_history') }} as changes
+        on
+            departures.contact_id = changes.contact_id
+            and departures.left_on <= {{ utc_date('changes.created_at') }}
+            and departures.known_at >= changes.created_at
+    where
+        changes.field = 'Roles__c'
+        and changes.new_value is null
+        and changes.created_at < {{ as_of_end() }}
+    group by departures.contact_id, departures.left_on
+),
+
 ended as (
     select
         spells.contact_id,
         spells.spell_number,
         spells.account_id,
-        spell_versions.title,
-        spell_versions.level,
-        spell_versions.roles,
         {{ utc_date('spells.started_at') }} as started_on,
         spells.started_at,
         case
@@ -147,29 +161,99 @@ ended as (
             spells.contact_id = spell_versions.contact_id
             and spells.spell_number = spell_versions.spell_number
             and spell_versions.recency = 1
+),
+
+known_ends as (
+    select
+        ended.contact_id,
+        ended.spell_number,
+        ended.account_id,
+        ended.started_on,
+        ended.started_at,
+        ended.ended_on,
+        case
+            when ended.ended_on is null then null
+            when ended.ended_on = ended.left_on
+                then
+                    greatest(
+                        coalesce(
+                            tracked_departures.known_at,
+                            role_removals.known_at,
+                            departures.known_at
+                        ),
+                        {{ day_start('ended.left_on') }}
+                    )
+            else ended.next_started_at
+        end as end_known_at
+    from ended
+    left join departures
+        on ended.contact_id = departures.contact_id and ended.left_on = departures.left_on
+    left join role_removals
+        on ended.contact_id = role_removals.contact_id and ended.left_on = role_removals.left_on
+    left join tracked_departures on ended.contact_id = tracked_departures.contact_id
+),
+
+-- The update that tells of an end takes the roles away with it: an ended spell keeps what was said
+-- before that update.
+spell_states as (
+    select
+        known_ends.contact_id,
+        known_ends.spell_number,
+        states.title,
+        states.level,
+        row_number() over (
+            partition by known_ends.contact_id, known_ends.spell_number
+            order by states.valid_from desc
+        ) as recency
+    from known_ends
+    inner join {{ ref('input_contact_states') }} as states
+        on
+            known_ends.contact_id = states.contact_id
+            and (known_ends.end_known_at is null or known_ends.end_known_at > states.valid_from)
+),
+
+spell_roles as (
+    select
+        known_ends.contact_id,
+        known_ends.spell_number,
+        states.roles,
+        row_number() over (
+            partition by known_ends.contact_id, known_ends.spell_number
+            order by states.valid_from desc
+        ) as recency
+    from known_ends
+    inner join {{ ref('input_contact_states') }} as states
+        on
+            known_ends.contact_id = states.contact_id
+            and (
+                known_ends.end_known_at is null
+                or (
+                    states.roles is not null
+                    and known_ends.end_known_at > states.valid_from
+                    and (states.valid_to is null or known_ends.started_at < states.valid_to)
+                )
+            )
 )
 
 select
-    ended.contact_id || '-' || cast(ended.spell_number as varchar) as employment_id,
-    ended.contact_id,
-    ended.account_id,
-    ended.title,
-    lower(ended.level) as level,
-    lower(ended.roles) as roles,
-    ended.started_on,
-    ended.ended_on,
-    ended.started_at as known_at,
-    case
-        when ended.ended_on is null then null
-        when ended.ended_on = ended.left_on
-            then
-                greatest(
-                    coalesce(tracked_departures.known_at, departures.known_at),
-                    {{ day_start('ended.left_on') }}
-                )
-        else ended.next_started_at
-    end as end_known_at
-from ended
-left join departures
-    on ended.contact_id = departures.contact_id and ended.left_on = departures.left_on
-left join tracked_departures on ended.contact_id = tracked_departures.contact_id
+    known_ends.contact_id || '-' || cast(known_ends.spell_number as varchar) as employment_id,
+    known_ends.contact_id,
+    known_ends.account_id,
+    spell_states.title,
+    spell_states.level,
+    spell_roles.roles,
+    known_ends.started_on,
+    known_ends.ended_on,
+    known_ends.started_at as known_at,
+    known_ends.end_known_at
+from known_ends
+left join spell_states
+    on
+        known_ends.contact_id = spell_states.contact_id
+        and known_ends.spell_number = spell_states.spell_number
+        and spell_states.recency = 1
+left join spell_roles
+    on
+        known_ends.contact_id = spell_roles.contact_id
+        and known_ends.spell_number = spell_roles.spell_number
+        and spell_roles.recency = 1

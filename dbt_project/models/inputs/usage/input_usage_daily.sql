@@ -28,6 +28,18 @@ daily as (
         coalesce(feature, '(none)') as feature_id,
         max(contact_id) as contact_id,
         count(*) as events,
+        {%- for months in range(4) %}
+            sum(
+                case
+                    when
+                        {{ utc_date('received_at') }}
+                        > {{ month_end(months_after('event_on', months)) }}
+                        then 1
+                    else 0
+                end
+            ) as events_after_{{ months }}m,
+        {%- endfor %}
+        min(received_at) as known_at,
         max(received_at) as known_through
     from messages
     group by
@@ -44,6 +56,10 @@ select
     daily.feature_id,
     daily.contact_id,
     daily.events,
+    {%- for months in range(4) %}
+        cast(daily.events_after_{{ months }}m as bigint) as events_after_{{ months }}m,
+    {%- endfor %}
+    daily.known_at,
     daily.known_through,
     event_days.day_version
 from daily

@@ -9,19 +9,24 @@ observations as (
     from {{ ref('int_account_observations') }}
 ),
 
-spells as (
+states as (
     select
         person_id,
         account_id,
-        level,
+        visible_from_on,
+        visible_to_on,
         started_on,
         ended_on,
-        start_visible_on,
-        end_visible_on,
+        champion_left_on,
+        sponsor_left_on,
+        level,
+        is_gone,
         is_champion,
         is_sponsor,
-        is_economic_buyer
-    from {{ ref('int_person_spells') }}
+        is_economic_buyer,
+        has_been_champion,
+        has_been_sponsor
+    from {{ ref('int_person_states') }}
 ),
 
 person_touches as (
@@ -49,20 +54,23 @@ person_firsts as (
     group by account_id, person_id
 ),
 
--- Every spell that could be known by the observation, and whether its end could.
-seen as (
+-- Everybody who could be known by the observation, as what they could be known then.
+people as (
     select
         observations.account_id,
         observations.observed_on,
-        observations.month_number,
-        spells.person_id,
-        spells.level,
-        spells.started_on,
-        spells.ended_on,
-        spells.is_champion,
-        spells.is_sponsor,
-        spells.is_economic_buyer,
-        coalesce(spells.end_visible_on <= observations.observed_on, false) as is_gone,
+        states.person_id,
+        states.level,
+        states.started_on,
+        states.ended_on,
+        states.champion_left_on,
+        states.sponsor_left_on,
+        states.is_gone,
+        states.is_champion,
+        states.is_sponsor,
+        states.is_economic_buyer,
+        states.has_been_champion,
+        states.has_been_sponsor,
         coalesce(firsts.relationship_visible_on <= observations.observed_on, false) as is_related,
         {{ month_index('firsts.relationship_visible_on') }} = observations.month_number
         and firsts.relationship_visible_on <= observations.observed_on as is_new_relationship,
@@ -70,47 +78,40 @@ seen as (
         and not coalesce(firsts.others_visible_on <= observations.observed_on, false)
             as is_known_by_sales_only
     from observations
-    inner join spells
+    inner join states
         on
-            observations.account_id = spells.account_id
-            and observations.observed_on >= spells.start_visible_on
+            observations.account_id = states.account_id
+            and observations.observed_on >= states.visible_from_on
+            and (
+                states.visible_to_on is null
+                or observations.observed_on < states.visible_to_on
+            )
     left join person_firsts as firsts
         on
-            spells.account_id = firsts.account_id
-            and spells.person_id = firsts.person_id
-),
-
--- A person who left and came back is in place: one row a person, the spell that lasts first.
-people as (
-    select
-        *,
-        row_number() over (
-            partition by account_id, observed_on, person_id
-            order by is_gone asc, started_on desc
-        ) as spell_rank
-    from seen
+            states.account_id = firsts.account_id
+            and states.person_id = firsts.person_id
 ),
 
 counts as (
     select
         account_id,
         observed_on,
-        count(distinct person_id) as people_ever_known,
-        sum(case when spell_rank = 1 and not is_gone then 1 else 0 end) as contacts,
-        sum(case when spell_rank = 1 and not is_gone and level = 'end_user' then 1 else 0 end)
+        count(*) as people_ever_known,
+        sum(case when not is_gone then 1 else 0 end) as contacts,
+        sum(case when not is_gone and level = 'end_user' then 1 else 0 end)
             as contacts_end_user,
-        sum(case when spell_rank = 1 and not is_gone and level = 'manager' then 1 else 0 end)
+        sum(case when not is_gone and level = 'manager' then 1 else 0 end)
             as contacts_manager,
-        sum(case when spell_rank = 1 and not is_gone and level = 'director_plus' then 1 else 0 end)
+        sum(case when not is_gone and level = 'director_plus' then 1 else 0 end)
             as contacts_director_plus,
-        sum(case when spell_rank = 1 and not is_gone and level is null then 1 else 0 end)
+        sum(case when not is_gone and level is null then 1 else 0 end)
             as contacts_level_unknown,
-        sum(case when spell_rank = 1 and not is_gone and is_related then 1 else 0 end)
+        sum(case when not is_gone and is_related then 1 else 0 end)
             as related_contacts,
         sum(
             case
                 when
-                    spell_rank = 1 and not is_gone
+                    not is_gone
                     and level = 'director_plus' and is_known_by_sales_only
                     then 1
                 else 0
@@ -118,28 +119,28 @@ counts as (
         ) as directors_known_by_sales_only,
         sum(
             case
-                when spell_rank = 1 and is_new_relationship and level = 'end_user' then 1 else 0
+                when is_new_relationship and level = 'end_user' then 1 else 0
             end
         )
             as new_relationships_end_user,
         sum(
-            case when spell_rank = 1 and is_new_relationship and level = 'manager' then 1 else 0 end
+            case when is_new_relationship and level = 'manager' then 1 else 0 end
         )
             as new_relationships_manager,
         sum(
             case
                 when
-                    spell_rank = 1 and is_new_relationship and level = 'director_plus'
+                    is_new_relationship and level = 'director_plus'
                     then 1
                 else 0
             end
         ) as new_relationships_director_plus,
-        sum(case when spell_rank = 1 and is_new_relationship then 1 else 0 end)
+        sum(case when is_new_relationship then 1 else 0 end)
             as new_relationships,
         sum(
             case
                 when
-                    spell_rank = 1 and is_gone
+                    is_gone
                     and {{ within_days('ended_on', 'observed_on', 365) }}
                     then 1
                 else 0
@@ -148,7 +149,7 @@ counts as (
         sum(
             case
                 when
-                    spell_rank = 1 and is_gone and level = 'director_plus'
+                    is_gone and level = 'director_plus'
                     and {{ within_days('ended_on', 'observed_on', 365) }}
                     then 1
                 else 0
@@ -157,21 +158,19 @@ counts as (
         sum(
             case
                 when
-                    spell_rank = 1 and not is_gone and level = 'director_plus'
+                    not is_gone and level = 'director_plus'
                     and {{ within_days('started_on', 'observed_on', 365) }}
                     then 1
                 else 0
             end
         ) as directors_joined_12m,
-        max(case when is_champion then 1 else 0 end) as ever_champion,
-        max(case when is_sponsor then 1 else 0 end) as ever_sponsor,
-        max(case when is_champion and not is_gone then 1 else 0 end) as champion_in_place,
-        max(case when is_sponsor and not is_gone then 1 else 0 end) as sponsor_in_place,
-        max(case when is_economic_buyer and not is_gone then 1 else 0 end) as buyer_in_place,
-        max(case when is_champion and is_gone then ended_on end) as champion_left_on,
-        max(case when is_sponsor and is_gone then ended_on end) as sponsor_left_on,
-        max(case when is_champion and not is_gone then started_on end) as champion_since_on,
-        max(case when is_sponsor and not is_gone then started_on end) as sponsor_since_on
+        max(case when has_been_champion then 1 else 0 end) as ever_champion,
+        max(case when has_been_sponsor then 1 else 0 end) as ever_sponsor,
+        max(case when is_champion then 1 else 0 end) as champion_in_place,
+        max(case when is_sponsor then 1 else 0 end) as sponsor_in_place,
+        max(case when is_economic_buyer then 1 else 0 end) as buyer_in_place,
+        max(champion_left_on) as champion_left_on,
+        max(sponsor_left_on) as sponsor_left_on
     from people
     group by account_id, observed_on
 ),
@@ -197,7 +196,6 @@ active_people as (
             observations.account_id = people.account_id
             and observations.observed_on = people.observed_on
             and person_touches.person_id = people.person_id
-            and people.spell_rank = 1
     where
         person_touches.is_two_way
         and person_touches.visible_on <= observations.observed_on

@@ -31,40 +31,43 @@ participants as (
     from {{ ref('int_touch_people') }}
 ),
 
--- The level a person had on the day, at whichever account: the newest spell begun by then.
-participant_spells as (
+-- The level a person was known to have when the touch became known, at this account or else at
+-- whichever was the newest.
+participant_states as (
     select
         participants.activity_id,
         participants.person_id,
-        spells.level,
+        states.level,
         row_number() over (
             partition by participants.activity_id, participants.person_id
             order by
-                case when spells.account_id = activities.account_id then 0 else 1 end,
-                spells.started_on desc
+                case when states.account_id = activities.account_id then 0 else 1 end,
+                states.started_on desc,
+                states.account_id asc
         ) as newest_rank
     from participants
     inner join activities on participants.activity_id = activities.activity_id
-    inner join {{ ref('int_person_spells') }} as spells
+    inner join {{ ref('int_person_states') }} as states
         on
-            participants.person_id = spells.person_id
-            and activities.event_on >= spells.started_on
+            participants.person_id = states.person_id
+            and activities.visible_on >= states.visible_from_on
+            and (states.visible_to_on is null or activities.visible_on < states.visible_to_on)
 ),
 
 reached as (
     select
         participants.activity_id,
         count(*) as people_reached,
-        max(case when spells.level = 'director_plus' then 1 else 0 end) as reached_director_plus,
-        max(case when spells.level = 'manager' then 1 else 0 end) as reached_manager,
-        max(case when spells.level = 'end_user' then 1 else 0 end) as reached_end_user,
-        max(case when spells.level is not null then 1 else 0 end) as reached_known_level
+        max(case when states.level = 'director_plus' then 1 else 0 end) as reached_director_plus,
+        max(case when states.level = 'manager' then 1 else 0 end) as reached_manager,
+        max(case when states.level = 'end_user' then 1 else 0 end) as reached_end_user,
+        max(case when states.level is not null then 1 else 0 end) as reached_known_level
     from participants
-    left join participant_spells as spells
+    left join participant_states as states
         on
-            participants.activity_id = spells.activity_id
-            and participants.person_id = spells.person_id
-            and spells.newest_rank = 1
+            participants.activity_id = states.activity_id
+            and participants.person_id = states.person_id
+            and states.newest_rank = 1
     group by participants.activity_id
 )
 

@@ -4,12 +4,15 @@ with
 days as (
     select
         usage_on,
-        cast(known_through as date) as known_on,
+        cast(known_at as date) as known_on,
         count(*) as usage_rows,
+        {%- for months in range(4) %}
+            sum(events_after_{{ months }}m) as events_after_{{ months }}m,
+        {%- endfor %}
         sum(events) as events
     from {{ ref('input_usage_daily') }}
     where usage_on <= {{ as_of_date() }}
-    group by usage_on, cast(known_through as date)
+    group by usage_on, cast(known_at as date)
 ),
 
 months_later as (
@@ -35,7 +38,7 @@ select
     observations.observed_on,
     observations.month_end_on,
     cast(sum(days.usage_rows) as bigint) as window_rows,
-    cast(sum(days.events) as bigint) as window_events
+    cast(sum({{ events_known_by('observations.month_end_on', 'days') }}) as bigint) as window_events
 from observations
 inner join days
     on
