@@ -289,7 +289,15 @@ def desk_sheet(name: str, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
         frame = versions.frame.iloc[np.sort(versions.visible(instant))]
         if "is_deleted" in frame.columns:
             frame = frame[~frame["is_deleted"].astype(bool)]
-        frame = frame.drop(columns=["version_at", "is_deleted"], errors="ignore")
+        # People do not number the rows of this sheet; the world does, to keep its versions apart.
+        frame = frame.drop(
+            columns=[
+                "version_at",
+                "is_deleted",
+                *(["entitlement_id"] if name == "entitlements" else []),
+            ],
+            errors="ignore",
+        )
     elif "known_at" in frame.columns:
         frame = frame[pd.to_datetime(frame["known_at"], utc=True) < pd.Timestamp(now)]
     elif name in _SINCE:

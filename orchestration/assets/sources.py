@@ -4,6 +4,7 @@ Belongs here: one asset per landed table, one step per source, the expectations 
 be here: how a source is read (`ingestion/`).
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +27,8 @@ from orchestration.installation import Installation, Night
 
 LAKE_CONTRACT = dg.AssetKey(["lake", "contract"])
 EXPECTATIONS = "expectations"
+
+_SECONDS_BETWEEN_LINES = 3.0
 
 # A vendor's bad minutes, not its bad day: 30 s, 1 min, 2 min.
 RETRIES = dg.RetryPolicy(max_retries=3, delay=30, backoff=dg.Backoff.EXPONENTIAL)
@@ -110,7 +113,7 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
             lake,
             run_id=context.run.run_id,
             as_of=night.date,
-            progress=context.log.info,
+            progress=_every_few_seconds(context.log.info),
         )
         for line in (report.summary(), *report.notes):
             context.log.info(line)
@@ -134,6 +137,19 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
             )
 
     return load
+
+
+def _every_few_seconds(say: Callable[[str], None]) -> Callable[[str], None]:
+    """Let a line through when the last one is a while ago: people read along."""
+    last = time.monotonic()
+
+    def throttled(line: str) -> None:
+        nonlocal last
+        if time.monotonic() - last >= _SECONDS_BETWEEN_LINES:
+            last = time.monotonic()
+            say(line)
+
+    return throttled
 
 
 def _metadata(report: LoadReport, table: str) -> dict[str, Any]:
