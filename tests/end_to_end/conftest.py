@@ -23,13 +23,6 @@ from sample_company.world.config import WorldConfig
 SEED = 1
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests that share the night on one worker, or it would be run on each."""
-    for item in items:
-        if "end_to_end" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("night"))
-
-
 @dataclass
 class NightOutcome:
     """A night that was run: where its state lies and what Dagster recorded."""

@@ -13,6 +13,9 @@ import pytest
 from publishing.publish import PUBLIC_SCHEMAS, content
 from tests.end_to_end.conftest import NightOutcome, query, run_night
 
+# One worker runs all tests of the night, or the night would be run once a worker.
+pytestmark = pytest.mark.xdist_group("night")
+
 MARTS = (
     "core.dim_accounts",
     "core.dim_people",

@@ -14,6 +14,9 @@ import pytest
 
 from tests.end_to_end.conftest import NightOutcome, query, run_night
 
+# One worker runs all tests of the night, or the night would be run once a worker.
+pytestmark = pytest.mark.xdist_group("night")
+
 ORDER = ["account_id", "observed_on"]
 LABELS = ["label_is_lost", "label_known_on", "label_due_on"]
 

@@ -11,6 +11,9 @@ from sample_company.world.config import WorldConfig
 from tests.end_to_end.conftest import SEED, NightOutcome, query
 from tests.truth.compare import differences
 
+# One worker runs all tests of the night, or the night would be run once a worker.
+pytestmark = pytest.mark.xdist_group("night")
+
 
 @pytest.fixture(scope="module")
 def truth(night: NightOutcome, world: Any) -> Any:

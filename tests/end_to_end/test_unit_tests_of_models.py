@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from dbt.cli.main import dbtRunner
 
 from orchestration.installation import DBT_PROJECT, Installation
 from tests.end_to_end.conftest import NightOutcome
+
+# One worker runs all tests of the night, or the night would be run once a worker.
+pytestmark = pytest.mark.xdist_group("night")
 
 
 def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
