@@ -1,8 +1,14 @@
 {# Each feature once: group, name and the expression over the imports below. Unknown stays null. #}
 {% set features = [
     ('usage', 'active_users_log', 'ln(1 + usage.active_users_28d)'),
-    ('usage', 'active_users_trend_6m', relative_change('usage.active_users_28d', 'usage.active_users_before')),
-    ('usage', 'active_users_trend_3m', relative_change('usage.active_users_28d', 'usage.active_users_3m_ago')),
+    (
+        'usage', 'active_users_trend_6m',
+        relative_change('usage.active_users_28d', 'usage.active_users_before')
+    ),
+    (
+        'usage', 'active_users_trend_3m',
+        relative_change('usage.active_users_28d', 'usage.active_users_3m_ago')
+    ),
     ('usage', 'events_trend_6m', relative_change('usage.events_28d', 'usage.events_before')),
     (
         'usage', 'events_per_user_log',
@@ -13,9 +19,15 @@
     ('usage', 'days_since_use', days_since('contracts.observed_on', 'usage.last_usage_on')),
     ('usage', 'is_silent_28d', as_flag('usage.events_28d = 0')),
     ('adoption', 'utilisation_rate', 'usage.utilisation_rate'),
-    ('adoption', 'utilisation_trend_6m', relative_change('usage.utilisation_rate', 'usage.utilisation_before')),
+    (
+        'adoption', 'utilisation_trend_6m',
+        relative_change('usage.utilisation_rate', 'usage.utilisation_before')
+    ),
     ('adoption', 'feature_adoption_rate', 'usage.feature_adoption_rate'),
-    ('adoption', 'breadth_trend_6m', relative_change('usage.features_used_90d', 'usage.features_before')),
+    (
+        'adoption', 'breadth_trend_6m',
+        relative_change('usage.features_used_90d', 'usage.features_before')
+    ),
     ('adoption', 'strategic_features', 'usage.strategic_features_adopted'),
     ('adoption', 'power_user_share', 'usage.power_user_share'),
     (
@@ -66,12 +78,18 @@
     ('executive', 'user_gap', 'surveys.exec_user_gap'),
     ('champion', 'has_champion', as_flag('people.has_champion')),
     ('champion', 'is_champion_or_sponsor_gone', as_flag('people.is_champion_or_sponsor_gone')),
-    ('champion', 'days_since_left', days_since('contracts.observed_on', 'people.last_champion_left_on')),
+    (
+        'champion', 'days_since_left',
+        days_since('contracts.observed_on', 'people.last_champion_left_on')
+    ),
     ('value', 'reports_12m', 'touches.value_reports_12m'),
     ('value', 'acknowledged_by_exec_12m', 'touches.exec_acknowledged_reports_12m'),
     ('value', 'measures_defined', 'success.measures_defined'),
     ('value', 'attainment', 'success.attainment'),
-    ('value', 'days_since_measured', days_since('contracts.observed_on', 'success.last_measured_on')),
+    (
+        'value', 'days_since_measured',
+        days_since('contracts.observed_on', 'success.last_measured_on')
+    ),
     ('value', 'is_primary_need_met', as_flag('success.is_primary_need_met')),
     ('value', 'need_breaches_12m', 'success.primary_need_breaches_12m'),
     ('value', 'awareness', 'surveys.value_awareness'),
@@ -88,13 +106,29 @@
     ('contract', 'is_paused', as_flag('contracts.is_paused')),
     ('voice', 'nps_12m', 'surveys.nps_12m'),
     ('voice', 'responses_12m', 'surveys.responses_12m'),
-    ('voice', 'days_since_response', days_since('contracts.observed_on', 'surveys.last_response_on')),
+    (
+        'voice', 'days_since_response',
+        days_since('contracts.observed_on', 'surveys.last_response_on')
+    ),
     ('voice', 'user_sentiment_12m', 'surveys.user_sentiment_12m'),
     ('voice', 'human_sign_today', 'success.human_sign_today_share'),
-    ('voice', 'days_since_assessed', days_since('contracts.observed_on', 'success.last_assessed_on')),
+    (
+        'voice', 'days_since_assessed',
+        days_since('contracts.observed_on', 'success.last_assessed_on')
+    ),
     ('competitor', 'signals_12m', 'signals.competitor_signals_12m'),
     ('competitor', 'trigger_events_12m', 'signals.trigger_events_12m'),
     ('plan', 'success_plans_open', 'signals.success_plans_open'),
+] %}
+{% set baselines = [
+    ('active_users_28d', 'active_users_before'), ('events_28d', 'events_before'),
+    ('utilisation_rate', 'utilisation_before'), ('features_used_90d', 'features_before'),
+] %}
+{% set imports = [
+    ('int_touch_account_months', 'touches'), ('int_case_account_months', 'cases'),
+    ('int_people_account_months', 'people'), ('int_survey_account_months', 'surveys'),
+    ('int_success_account_months', 'success'), ('int_billing_account_months', 'billing'),
+    ('int_signal_account_months', 'signals'),
 ] %}
 with
 
@@ -114,16 +148,13 @@ usage as (
         utilisation_rate,
         feature_adoption_rate,
         power_user_share,
-        lag(active_users_28d, 3) over account_months as active_users_3m_ago,
-        {% for measure, baseline in [
-            ('active_users_28d', 'active_users_before'), ('events_28d', 'events_before'),
-            ('utilisation_rate', 'utilisation_before'), ('features_used_90d', 'features_before'),
-        ] -%}
+        {% for measure, baseline in baselines -%}
             case
                 when count({{ measure }}) over half_year_before >= 3
                     then avg(cast({{ measure }} as double)) over half_year_before
-            end as {{ baseline }}{{ ',' if not loop.last }}
-        {% endfor %}
+            end as {{ baseline }},
+        {% endfor -%}
+        lag(active_users_28d, 3) over account_months as active_users_3m_ago
     from {{ ref('int_usage_account_months') }}
     window
         account_months as (partition by account_id order by month_end_on),
@@ -146,7 +177,7 @@ ranked as (
     select
         account_id,
         observed_on,
-        (row_number() over (partition by observed_on order by arr_usd desc, account_id) - 1.0)
+        (row_number() over (partition by observed_on order by arr_usd desc, account_id asc) - 1.0)
         / count(*) over (partition by observed_on) as rank_share
     from {{ ref('int_contract_account_months') }}
 ),
@@ -158,7 +189,9 @@ bands as (
         thresholds.band
     from ranked
     inner join {{ ref('attention_band_thresholds') }} as thresholds
-        on ranked.rank_share >= thresholds.rank_share_from and ranked.rank_share < thresholds.rank_share_to
+        on
+            ranked.rank_share >= thresholds.rank_share_from
+            and ranked.rank_share < thresholds.rank_share_to
 )
 
 select
@@ -171,8 +204,9 @@ select
     accounts.segment,
     bands.band as attention_band,
     contracts.cycle_number,
-    {{ stable(dbt.datediff('contracts.observed_on', 'contracts.next_due_on', 'day') ~ ' / 30.4375', 6) }}
-        as months_to_renewal,
+    {{ stable(
+        dbt.datediff('contracts.observed_on', 'contracts.next_due_on', 'day') ~ ' / 30.4375', 6
+    ) }} as months_to_renewal,
     {{ stable('contracts.tenure_days / 30.4375', 6) }} as tenure_months,
     cast(contracts.arr_usd as double) as arr_usd,
     {% for group, name, expression in features -%}
@@ -186,12 +220,9 @@ inner join bands
 left join accounts on contracts.account_id = accounts.account_id
 left join usage
     on contracts.account_id = usage.account_id and contracts.observed_on = usage.observed_on
-{% for model, name in [
-    ('int_touch_account_months', 'touches'), ('int_case_account_months', 'cases'),
-    ('int_people_account_months', 'people'), ('int_survey_account_months', 'surveys'),
-    ('int_success_account_months', 'success'), ('int_billing_account_months', 'billing'),
-    ('int_signal_account_months', 'signals'),
-] -%}
-left join {{ ref(model) }} as {{ name }}
-    on contracts.account_id = {{ name }}.account_id and contracts.observed_on = {{ name }}.observed_on
+{% for model, name in imports -%}
+    left join {{ ref(model) }} as {{ name }}
+        on
+            contracts.account_id = {{ name }}.account_id
+            and contracts.observed_on = {{ name }}.observed_on
 {% endfor %}

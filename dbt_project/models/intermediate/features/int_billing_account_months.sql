@@ -20,8 +20,8 @@ months_later as (
     {{ months_later(12) }}
 ),
 
--- What was refunded, disputed or charged off is written on the payment later and without its own date, so it is
--- not used: only that a payment was tried, and whether it failed.
+-- What was refunded, disputed or charged off is written on the payment later and without its own
+-- date, so it is not used: only that a payment was tried, and whether it failed.
 payments as (
     select
         customers.account_id,
@@ -39,14 +39,19 @@ tried as (
         count(*) as payments_tried_12m,
         sum(payments.failed) as payments_failed_12m,
         sum(
-            case when {{ within_days('payments.tried_on', 'observations.observed_on', 90) }} then payments.failed else 0 end
+            case
+                when {{ within_days('payments.tried_on', 'observations.observed_on', 90) }}
+                    then payments.failed
+                else 0
+            end
         ) as payments_failed_90d
     from payments
     cross join months_later
     inner join observations
         on
             payments.account_id = observations.account_id
-            and {{ month_index('payments.tried_on') }} + months_later.months_later = observations.month_number
+            and {{ month_index('payments.tried_on') }} + months_later.months_later
+            = observations.month_number
     where
         payments.tried_on <= observations.observed_on
         and {{ within_days('payments.tried_on', 'observations.observed_on', 365) }}
@@ -74,7 +79,14 @@ owed as (
         sum(
             case
                 when invoices.paid_on is null or invoices.paid_on > observations.observed_on
-                    then case when invoices.payable_on < {{ days_after('observations.observed_on', -7) }} then 1 else 0 end
+                    then
+                        case
+                            when
+                                invoices.payable_on
+                                < {{ days_after('observations.observed_on', -7) }}
+                                then 1
+                            else 0
+                        end
                 when invoices.paid_on > {{ days_after('invoices.payable_on', 7) }} then 1
                 else 0
             end
@@ -90,7 +102,8 @@ owed as (
     inner join observations
         on
             invoices.account_id = observations.account_id
-            and {{ month_index('invoices.payable_on') }} + months_later.months_later = observations.month_number
+            and {{ month_index('invoices.payable_on') }} + months_later.months_later
+            = observations.month_number
     where
         invoices.issued_on <= observations.observed_on
         and invoices.payable_on <= observations.observed_on
@@ -116,7 +129,8 @@ credited as (
     inner join observations
         on
             credit_notes.account_id = observations.account_id
-            and {{ month_index('credit_notes.issued_on') }} + months_later.months_later = observations.month_number
+            and {{ month_index('credit_notes.issued_on') }} + months_later.months_later
+            = observations.month_number
     where
         credit_notes.issued_on <= observations.observed_on
         and {{ within_days('credit_notes.issued_on', 'observations.observed_on', 365) }}
@@ -146,10 +160,14 @@ select
     cast(
         case
             when observations.observed_on >= coverage.recorded_from_on
-                then coalesce({{ dbt.datediff('owed.oldest_unpaid_on', 'observations.observed_on', 'day') }}, 0)
+                then
+                    coalesce({{ dbt.datediff(
+                        'owed.oldest_unpaid_on', 'observations.observed_on', 'day'
+                    ) }}, 0)
         end as bigint
     ) as days_overdue,
-    {{ stable('1.0 * owed.invoices_late_12m / owed.invoices_payable_12m', 6) }} as late_invoice_share_12m
+    {{ stable('1.0 * owed.invoices_late_12m / owed.invoices_payable_12m', 6) }}
+        as late_invoice_share_12m
 from observations
 cross join coverage
 left join tried
@@ -157,4 +175,6 @@ left join tried
 left join owed
     on observations.account_id = owed.account_id and observations.observed_on = owed.observed_on
 left join credited
-    on observations.account_id = credited.account_id and observations.observed_on = credited.observed_on
+    on
+        observations.account_id = credited.account_id
+        and observations.observed_on = credited.observed_on

@@ -10,8 +10,8 @@ observations as (
     from {{ ref('int_account_observations') }}
 ),
 
--- A term can still be decided until service ended or something took its place; what was decided about it
--- later is its label, and never moves the days on which it was open.
+-- A term can still be decided until service ended or something took its place; what was decided
+-- about it later is its label, and never moves the days on which it was open.
 terms as (
     select
         account_id,
@@ -47,7 +47,9 @@ open_terms as (
             partition by observations.account_id, observations.observed_on
             order by terms.due_on, terms.contract_term_id
         ) as due_rank,
-        count(*) over (partition by observations.account_id, observations.observed_on) as contracts_open
+        count(*) over (
+            partition by observations.account_id, observations.observed_on
+        ) as contracts_open
     from observations
     inner join terms
         on
@@ -78,14 +80,18 @@ money as (
         sum(states.mrr_usd) as mrr_usd,
         sum(case when states.is_paying then states.quantity else 0 end) as seats,
         count(distinct case when states.is_paying then states.plan_id end) as plans,
-        sum(case when states.is_paying then states.discount_rate * states.mrr_usd end) as discounted,
+        sum(
+            case when states.is_paying then states.discount_rate * states.mrr_usd end
+        ) as discounted,
         max(case when states.status = 'past_due' then 1 else 0 end) as is_past_due,
         max(case when states.is_paused then 1 else 0 end) as is_paused
     from observations
     inner join states
         on
             observations.account_id = states.account_id
-            and {{ in_force_at_close('states.valid_from', 'states.valid_to', 'observations.closes_at') }}
+            and {{ in_force_at_close(
+                'states.valid_from', 'states.valid_to', 'observations.closes_at'
+            ) }}
     group by observations.account_id, observations.observed_on
 ),
 
@@ -108,7 +114,11 @@ compared as (
         on
             observations.account_id = money.account_id
             and observations.observed_on = money.observed_on
-    window account_months as (partition by observations.account_id order by observations.month_number)
+    window
+        account_months as (
+            partition by observations.account_id
+            order by observations.month_number
+        )
 )
 
 select
@@ -121,16 +131,23 @@ select
         as label_known_on,
     open_terms.cycle_number,
     open_terms.term_months,
-    cast({{ dbt.datediff('compared.life_started_on', 'compared.observed_on', 'day') }} as bigint) as tenure_days,
+    cast(
+        {{ dbt.datediff('compared.life_started_on', 'compared.observed_on', 'day') }}
+        as bigint
+    ) as tenure_days,
     cast(open_terms.contracts_open as bigint) as contracts_open,
     compared.arr_usd,
     cast(compared.seats as bigint) as seats,
     cast(compared.plans as bigint) as plans,
     {{ stable('compared.discount_rate', 6) }} as discount_rate,
-    {{ stable('case when compared.arr_before_usd > 0 then compared.arr_usd / compared.arr_before_usd - 1 end', 6) }}
-        as arr_change_12m_rate,
-    {{ stable('case when compared.seats_before > 0 then 1.0 * compared.seats / compared.seats_before - 1 end', 6) }}
-        as seats_change_12m_rate,
+    {{ stable(
+        'case when compared.arr_before_usd > 0'
+        ~ ' then compared.arr_usd / compared.arr_before_usd - 1 end', 6
+    ) }} as arr_change_12m_rate,
+    {{ stable(
+        'case when compared.seats_before > 0'
+        ~ ' then 1.0 * compared.seats / compared.seats_before - 1 end', 6
+    ) }} as seats_change_12m_rate,
     {{ stable(
         'case when compared.arr_before_usd > 0 and compared.seats_before > 0 and compared.seats > 0'
         ~ ' then (cast(compared.arr_usd as double) / compared.seats)'
@@ -139,9 +156,12 @@ select
     case
         when open_terms.outcome_known_on > {{ as_of_date() }} then null
         when open_terms.outcome = 'lost' then 1
-        when open_terms.outcome in (
-            'renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late', 'superseded'
-        ) then 0
+        when
+            open_terms.outcome in (
+                'renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late',
+                'superseded'
+            )
+            then 0
     end as label_is_lost,
     open_terms.is_evergreen,
     coalesce(compared.is_past_due = 1, false) as is_past_due,

@@ -46,7 +46,8 @@ recent as (
     inner join observations
         on
             signals.account_id = observations.account_id
-            and {{ month_index('signals.occurred_on') }} + months_later.months_later = observations.month_number
+            and {{ month_index('signals.occurred_on') }} + months_later.months_later
+            = observations.month_number
     where
         signals.visible_on <= observations.observed_on
         and {{ within_days('signals.occurred_on', 'observations.observed_on', 365) }}
@@ -70,7 +71,8 @@ plans as (
         {{ visible_on('plans.opened_on', 'plans.known_at') }} as visible_on,
         plans.closed_on
     from {{ ref('input_action_plans') }} as plans
-    inner join {{ ref('int_account_map') }} as accounts on plans.account_id = accounts.source_account_id
+    inner join {{ ref('int_account_map') }} as accounts
+        on plans.account_id = accounts.source_account_id
     where plans.plan_type in ('success', 'onboarding')
 ),
 
@@ -118,4 +120,6 @@ cross join plans_from
 left join recent
     on observations.account_id = recent.account_id and observations.observed_on = recent.observed_on
 left join planned
-    on observations.account_id = planned.account_id and observations.observed_on = planned.observed_on
+    on
+        observations.account_id = planned.account_id
+        and observations.observed_on = planned.observed_on

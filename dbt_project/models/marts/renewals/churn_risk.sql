@@ -6,15 +6,21 @@
     ('purchase_reason', 'success.has_purchase_reason'),
     ('nps_12m', 'surveys.nps_responses_12m > 0'),
     ('exec_touch_90d', 'touches.days_since_director_touch < 90'),
-    ('competitor', 'accounts.displaced_competitor_id is not null or signals.competitor_signals_12m > 0'),
+    (
+        'competitor',
+        'accounts.displaced_competitor_id is not null or signals.competitor_signals_12m > 0'
+    ),
     ('owner', 'accounts.owner_id is not null'),
     ('plan', 'plans.action_plan_id is not null'),
     ('usage_fresh', "usage.usage_basis = 'daily'"),
     ('renewal_date', 'features.next_due_on is not null'),
     ('value_acknowledged', 'touches.exec_acknowledged_reports_12m > 0'),
 ] %}
-{% set slots = [('reason', 1, 'raises'), ('reason', 2, 'raises'), ('reason', 3, 'raises'),
-    ('protect', 1, 'protects'), ('protect', 2, 'protects')] %}
+{% set slots = [
+    ('reason', 1, 'raises'), ('reason', 2, 'raises'), ('reason', 3, 'raises'),
+    ('protect', 1, 'protects'), ('protect', 2, 'protects'),
+] %}
+{% set reason_columns = ['reason_text', 'feature_group', 'amount', 'peer_median', 'contribution'] %}
 with
 
 features as (
@@ -67,7 +73,7 @@ scores as (
         scores.training_cutoff_on,
         row_number() over (
             partition by scores.head, coalesce(map.account_id, scores.account_id)
-            order by scores.as_of desc, scores.is_backfill, scores.account_id
+            order by scores.as_of desc, scores.is_backfill asc, scores.account_id asc
         ) as newest_rank
     from {{ ref('stg_scores__churn_score_history') }} as scores
     left join {{ ref('int_account_map') }} as map on scores.account_id = map.source_account_id
@@ -94,7 +100,10 @@ month_ago as (
     select
         account_id,
         p,
-        row_number() over (partition by account_id order by as_of desc, account_id) as newest_rank
+        row_number() over (
+            partition by account_id
+            order by as_of desc, account_id asc
+        ) as newest_rank
     from scores
     where
         head = 'next_renewal' and not is_backfill
@@ -113,7 +122,7 @@ scored_months as (
             features.account_id = scores.account_id
             and scores.head = 'next_renewal'
             and not scores.is_backfill
-            and scores.as_of >= terms.started_on
+            and terms.started_on <= scores.as_of
     group by features.account_id
 ),
 
@@ -127,7 +136,8 @@ reasons as (
             {{ json_item_text('reasons', position, 'feature') }} as feature,
             cast({{ json_item_text('reasons', position, 'value') }} as double) as amount,
             cast({{ json_item_text('reasons', position, 'peer_median') }} as double) as peer_median,
-            cast({{ json_item_text('reasons', position, 'contribution') }} as double) as contribution
+            cast({{ json_item_text('reasons', position, 'contribution') }} as double)
+                as contribution
         from renewal_scores
         {{ 'union all' if not loop.last }}
     {% endfor %}
@@ -142,8 +152,10 @@ worded as (
         reasons.amount,
         reasons.peer_median,
         reasons.contribution,
-        coalesce(labels.label, reasons.feature) || ': ' || {{ reason_value('reasons.amount', 'labels.display') }}
-        || ' (peers ' || {{ reason_value('reasons.peer_median', 'labels.display') }} || '), associated with a '
+        coalesce(labels.label, reasons.feature)
+        || ': ' || {{ reason_value('reasons.amount', 'labels.display') }}
+        || ' (peers ' || {{ reason_value('reasons.peer_median', 'labels.display') }}
+        || '), associated with a '
         || case when reasons.direction = 'raises' then 'higher' else 'lower' end
         || ' risk of loss' as reason_text
     from reasons
@@ -153,13 +165,17 @@ worded as (
 
 flat_reasons as (
     select
+        {% for name, rank, direction in slots -%}
+            {% for column in reason_columns -%}
+                max(
+                    case
+                        when direction = '{{ direction }}' and reason_rank = {{ rank }}
+                            then {{ column }}
+                    end
+                ) as {{ name }}_{{ rank }}_{{ column }},
+            {% endfor -%}
+        {% endfor -%}
         account_id
-        {%- for name, rank, direction in slots %}
-            {%- for column in ['reason_text', 'feature_group', 'amount', 'peer_median', 'contribution'] %},
-                max(case when direction = '{{ direction }}' and reason_rank = {{ rank }} then {{ column }} end)
-                    as {{ name }}_{{ rank }}_{{ column }}
-            {%- endfor %}
-        {%- endfor %}
     from worded
     group by account_id
 ),
@@ -176,7 +192,10 @@ assessments as (
             order by assessed_on desc, risk_assessment_id desc
         ) as newest_rank
     from {{ ref('fct_risk_assessments') }}
-    where account_id is not null and assessed_on <= {{ as_of_date() }} and known_at < {{ as_of_end() }}
+    where
+        account_id is not null
+        and assessed_on <= {{ as_of_date() }}
+        and known_at < {{ as_of_end() }}
 ),
 
 -- A plan that welcomes a customer does not answer for keeping it.
@@ -191,10 +210,10 @@ plans as (
         row_number() over (
             partition by map.account_id
             order by
-                case when plans.owner_id is null then 1 else 0 end,
-                case when plans.plan_type = 'save' then 0 else 1 end,
+                case when plans.owner_id is null then 1 else 0 end asc,
+                case when plans.plan_type = 'save' then 0 else 1 end asc,
                 plans.opened_on desc,
-                plans.action_plan_id
+                plans.action_plan_id asc
         ) as plan_rank
     from {{ ref('input_action_plans') }} as plans
     inner join {{ ref('int_account_map') }} as map on plans.account_id = map.source_account_id
@@ -259,20 +278,22 @@ signals as (
 knowledge as (
     select
         features.account_id,
+        0
         {% for name, condition in required_facts -%}
-            case when coalesce({{ condition }}, false) then 1 else 0 end {{ '+' if not loop.last }}
-        {% endfor -%}
-        as facts_known,
+            + case when coalesce({{ condition }}, false) then 1 else 0 end
+        {% endfor %}
+            as facts_known,
+        ''
         {% for name, condition in required_facts -%}
-            case when coalesce({{ condition }}, false) then '' else '{{ name }};' end {{ '||' if not loop.last }}
-        {% endfor -%}
-        as facts_missing
+            || case when coalesce({{ condition }}, false) then '' else '{{ name }};' end
+        {% endfor %}
+            as facts_missing
     from features
     left join accounts on features.account_id = accounts.account_id
     left join plans on features.account_id = plans.account_id and plans.plan_rank = 1
-    {%- for name in ['people', 'success', 'surveys', 'touches', 'usage', 'signals'] %}
-    left join {{ name }} on features.account_id = {{ name }}.account_id
-    {%- endfor %}
+    {% for name in ['people', 'success', 'surveys', 'touches', 'usage', 'signals'] -%}
+        left join {{ name }} on features.account_id = {{ name }}.account_id
+    {% endfor %}
 )
 
 select
@@ -299,18 +320,22 @@ select
     assessments.justification_type,
     assessments.evidence_grade,
     plans.plan_type,
-    {%- for name, rank, direction in slots %}
-    flat_reasons.{{ name }}_{{ rank }}_reason_text as {{ name }}_{{ rank }},
-    flat_reasons.{{ name }}_{{ rank }}_feature_group as {{ name }}_{{ rank }}_group,
-    {%- endfor %}
+    {% for name, rank, direction in slots -%}
+        flat_reasons.{{ name }}_{{ rank }}_reason_text as {{ name }}_{{ rank }},
+        flat_reasons.{{ name }}_{{ rank }}_feature_group as {{ name }}_{{ rank }}_group,
+    {% endfor -%}
     case
         when length(knowledge.facts_missing) > 0
             then substr(knowledge.facts_missing, 1, length(knowledge.facts_missing) - 1)
     end as unknown_fields,
     features.cycle_number,
-    cast({{ dbt.datediff('features.observed_on', 'features.next_due_on', 'day') }} as bigint) as days_to_renewal,
+    cast(
+        {{ dbt.datediff('features.observed_on', 'features.next_due_on', 'day') }}
+        as bigint
+    ) as days_to_renewal,
     features.arr_usd,
-    cast(renewal_scores.p * cast(features.arr_usd as double) as decimal(18, 2)) as expected_loss_arr_usd,
+    cast(renewal_scores.p * cast(features.arr_usd as double) as decimal(18, 2))
+        as expected_loss_arr_usd,
     {{ stable('renewal_scores.p') }} as p_lost_next_renewal,
     {{ stable('renewal_scores.p_low') }} as p_lost_low,
     {{ stable('renewal_scores.p_high') }} as p_lost_high,
@@ -319,18 +344,22 @@ select
     {{ stable('sign_today_scores.p_sign_today') }} as p_sign_today_model,
     {{ stable('assessments.sign_today_share') }} as p_sign_today_human,
     {{ stable('assessments.sign_today_share - sign_today_scores.p_sign_today') }} as sign_today_gap,
-    {%- for name, rank, direction in slots %}
-    {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_amount') }} as {{ name }}_{{ rank }}_value,
-    {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_peer_median') }} as {{ name }}_{{ rank }}_peer_median,
-    {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_contribution') }} as {{ name }}_{{ rank }}_contribution,
-    {%- endfor %}
+    {% for name, rank, direction in slots -%}
+        {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_amount') }}
+            as {{ name }}_{{ rank }}_value,
+        {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_peer_median') }}
+            as {{ name }}_{{ rank }}_peer_median,
+        {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_contribution') }}
+            as {{ name }}_{{ rank }}_contribution,
+    {% endfor -%}
     {{ stable('knowledge.facts_known / ' ~ (required_facts | length) ~ '.0') }} as knowledge_score,
     cast({{ required_facts | length }} - knowledge.facts_known as bigint) as unknowns_count,
     case
         when renewal_scores.account_id is not null
             then cast(coalesce(scored_months.months_scored_in_term, 0) as bigint)
     end as months_scored_in_term,
-    coalesce(renewal_scores.band = 'high', false) or coalesce(assessments.sign_today_share < 0.5, false) as is_at_risk,
+    coalesce(renewal_scores.band = 'high', false)
+    or coalesce(assessments.sign_today_share < 0.5, false) as is_at_risk,
     assessments.assessed_on is not null
     and assessments.assessed_on > {{ days_after(as_of_date(), -31) }} as is_assessed_31d,
     coalesce(renewal_scores.serves = 'model', false) as has_sufficient_history,
@@ -344,6 +373,7 @@ left join sign_today_scores on features.account_id = sign_today_scores.account_i
 left join month_ago on features.account_id = month_ago.account_id and month_ago.newest_rank = 1
 left join scored_months on features.account_id = scored_months.account_id
 left join flat_reasons on features.account_id = flat_reasons.account_id
-left join assessments on features.account_id = assessments.account_id and assessments.newest_rank = 1
+left join assessments
+    on features.account_id = assessments.account_id and assessments.newest_rank = 1
 left join plans on features.account_id = plans.account_id and plans.plan_rank = 1
 left join knowledge on features.account_id = knowledge.account_id

@@ -1,8 +1,13 @@
-with scores as (
+with
+
+finished_loads as (
+    {{ read_finished_loads('scores') }}
+),
+
+scores as (
     select landed.*
     from {{ source('scores', 'churn_score_history') }} as landed
-    inner join ({{ read_finished_loads('scores') }}) as finished_loads
-        on landed._dlt_load_id = finished_loads.load_id
+    inner join finished_loads on landed._dlt_load_id = finished_loads.load_id
     where landed.as_of <= {{ as_of_date() }}
 )
 
@@ -32,8 +37,8 @@ from (
     select
         scores.*,
         row_number() over (
-            partition by head, as_of, account_id, is_backfill
-            order by _dlt_load_id, model_version
+            partition by scores.head, scores.as_of, scores.account_id, scores.is_backfill
+            order by scores._dlt_load_id, scores.model_version
         ) as _recency
     from scores
 ) as ranked
