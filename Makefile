@@ -61,7 +61,8 @@ lint: $(READY)  ## check style, types, import rules and SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint --processes 2 dbt_project/models dbt_project/tests
+	@TENURE_LAKE=$(TENURE_HOME)/lake TENURE_WAREHOUSE=:memory: \
+		$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
 .PHONY: chaos
 chaos: $(READY)  ## kill the night in each of its phases and compare what is published

@@ -127,6 +127,26 @@ def check_load(lake: Lake, source: str, load_ids: Sequence[str]) -> QualityResul
     return QualityResult(all(r.passed or not r.is_blocking for r in results), results)
 
 
+def unpassed_loads(lake: Lake, source: str) -> list[str]:
+    """Finished loads that no check has let through, in order.
+
+    A load that failed, or whose run was killed before its check, must not slip through because the
+    next run loads nothing new. Loads without rows are among them; checking those costs nothing.
+    """
+    kept = lake.read(
+        SOURCE,
+        TABLE,
+        "select load_ids from t group by load_ids, source, _dlt_load_id"
+        f" having bool_and(passed or not is_blocking) and source = '{source}'",
+    )
+    passed = {
+        load_id
+        for load_ids in (kept["load_ids"].to_pylist() if kept.num_rows else [])
+        for load_id in load_ids.split(",")
+    }
+    return sorted(lake.finished_loads(source) - passed)
+
+
 def _validate(frame: pd.DataFrame, source: str) -> set[tuple[str, str]]:
     """Table and measure of each expectation that does not hold."""
     import great_expectations as gx

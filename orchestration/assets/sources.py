@@ -118,8 +118,8 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
         for line in (report.summary(), *report.notes):
             context.log.info(line)
         results = {
-            folder: gate.check_load(lake, folder, load_ids)
-            for folder, load_ids in report.loads_by_source().items()
+            folder: gate.check_load(lake, folder, gate.unpassed_loads(lake, folder))
+            for folder in report.loads_by_source()
         }
         quality = results[source.name]
         for spec in specs:

@@ -63,6 +63,16 @@ def test_a_load_that_is_not_sound_is_told(
     assert "coupons" in failure.message
 
 
+def test_a_load_that_failed_or_was_never_checked_does_not_slip_through(lake: Lake) -> None:
+    sound = _land(lake, [_coupon(1)])
+    assert gate.unpassed_loads(lake, "stripe") == sound
+    assert gate.check_load(lake, "stripe", sound).passed
+    assert gate.unpassed_loads(lake, "stripe") == []
+    unsound = _land(lake, [_coupon(2), _coupon(2)])
+    assert not gate.check_load(lake, "stripe", unsound).passed
+    assert gate.unpassed_loads(lake, "stripe") == unsound
+
+
 def test_a_few_rejects_are_no_reason_to_stop(lake: Lake) -> None:
     loads = _land(lake, [_coupon(n, id=None if n == 0 else n) for n in range(8)])
     assert gate.check_load(lake, "stripe", loads).passed
