@@ -71,13 +71,15 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
         Raises:
             dagster.Failure: if a model or a test failed, naming each.
         """
+        # One for all events: a translator remembers what it worked out of the manifest.
+        translator = Translator()
         selection, _ = get_subset_selection_for_context(
             context=context,
             manifest=manifest,
             select=context.op_execution_context.op.tags.get(DAGSTER_DBT_SELECT_METADATA_KEY),
             exclude=context.op_execution_context.op.tags.get(DAGSTER_DBT_EXCLUDE_METADATA_KEY),
             selector=None,
-            dagster_dbt_translator=Translator(),
+            dagster_dbt_translator=translator,
             current_dbt_indirect_selection_env=None,
         )
         self.installation.warehouse.parent.mkdir(parents=True, exist_ok=True)
@@ -92,7 +94,7 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
                     event
                     for event in message.to_default_asset_events(
                         manifest=manifest,
-                        dagster_dbt_translator=Translator(),
+                        dagster_dbt_translator=translator,
                         context=context,
                         target_path=self.installation.dbt_target,
                     )
