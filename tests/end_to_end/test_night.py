@@ -1,20 +1,29 @@
-"""What one night leaves behind, and what a second run of it changes: nothing."""
+"""The night, whole: what it leaves behind, its repetition, the truth, and the night after.
+
+One module, because tests of one module share a worker: the night is run once, not once a worker. The
+order matters in one place: the repetition comes before the company's clock is turned.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
+from dbt.cli.main import dbtRunner
 
+from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, content
-from tests.end_to_end.conftest import NightOutcome, query, run_night
-
-# One worker runs all tests of the night, or the night would be run once a worker.
-pytestmark = pytest.mark.xdist_group("night")
+from sample_company.world.build import build_world
+from sample_company.world.config import WorldConfig
+from tests.end_to_end.conftest import SEED, NightOutcome, query, run_night
+from tests.truth.compare import differences
 
 MARTS = (
     "core.dim_accounts",
@@ -90,3 +99,106 @@ def test_churn_risk_shows_every_open_account_with_reasons(night: NightOutcome) -
     risk = query(night.database, "select * from renewals.churn_risk")
     assert risk["account_id"].is_unique
     assert risk["p_lost_next_renewal"].between(0, 1).all()
+
+
+@pytest.fixture(scope="module")
+def truth(night: NightOutcome, world: Any) -> Any:
+    """What had really happened by the night: the world, ended on its date."""
+    config = WorldConfig(size="small", seed=SEED, horizon=night.as_of, start=world.config.start)
+    return build_world(config).truth
+
+
+@pytest.fixture(scope="module")
+def found(night: NightOutcome, truth: Any) -> Any:
+    """Differences between the published core and the truth, by truth table."""
+    tables = ("fct_account_months", "fct_mrr_movements", "fct_contract_terms")
+    marts = {table: query(night.database, f"select * from core.{table}") for table in tables}
+    assert all(len(mart) > 200 for mart in marts.values())
+    return differences(marts, truth, night.as_of)
+
+
+@pytest.mark.parametrize("table", ["truth_mrr", "truth_movements", "truth_terms"])
+def test_the_night_equals_the_truth(table: str, found: Any) -> None:
+    assert found[table].empty, found[table].head(20).to_string()
+
+
+def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
+    installation = Installation(home=str(night.home))
+    target = str(installation.dbt_target)
+    with installation.dbt_environment():
+        outcome = dbtRunner().invoke(
+            [
+                *("test", "--select", "test_type:unit"),
+                *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+                *("--target-path", target, "--log-path", target, "--quiet"),
+                *("--vars", json.dumps({"as_of": night.as_of.isoformat()})),
+            ]
+        )
+    assert outcome.exception is None
+    results = {r.node.name: r.status.value for r in outcome.result.results}
+    assert len(results) > 60
+    assert {name: status for name, status in results.items() if status != "pass"} == {}
+
+
+ORDER = ["account_id", "observed_on"]
+LABELS = ["label_is_lost", "label_known_on", "label_due_on"]
+
+
+@pytest.fixture(scope="module")
+def next_night(
+    night: NightOutcome,
+    world: Any,
+    servers: Any,
+    instance: dg.DagsterInstance,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> NightOutcome:
+    """A copy of the installation, one night on."""
+    home = tmp_path_factory.mktemp("next") / "home"
+    shutil.copytree(night.home, home, symlinks=True, ignore=shutil.ignore_patterns(".dlt"))
+    servers.set_now(world.config.last_day + timedelta(days=1))
+    return run_night(home, world.config.last_day, servers, instance)
+
+
+def past_features(night: NightOutcome, before: str) -> pd.DataFrame:
+    frame = query(
+        night.warehouse,
+        "select * from intermediate.int_account_features"
+        f" where observed_on < date '{before}' order by account_id, observed_on",
+    )
+    return frame.drop(columns=LABELS)
+
+
+def history(home: Path) -> pd.DataFrame:
+    return duckdb.sql(
+        f"select * from '{home}/lake/scores/churn_score_history/*.parquet'"
+        " order by head, as_of, is_backfill, account_id"
+    ).df()
+
+
+def test_it_loads_what_is_new_and_not_everything(
+    night: NightOutcome, next_night: NightOutcome
+) -> None:
+    assert 0 < next_night.rows_loaded() < night.rows_loaded() / 20
+
+
+def test_features_of_the_past_do_not_change(night: NightOutcome, next_night: NightOutcome) -> None:
+    month = night.as_of.replace(day=1).isoformat()
+    before, after = past_features(night, month), past_features(next_night, month)
+    assert len(before) > 0
+    pd.testing.assert_frame_equal(before, after)
+
+
+def test_scores_are_added_and_none_rewritten(night: NightOutcome, next_night: NightOutcome) -> None:
+    before, after = history(night.home), history(next_night.home)
+    kept = after[after["as_of"] <= pd.Timestamp(night.as_of)].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept, before)
+    assert len(after) > len(before)
+
+
+def test_both_nights_are_kept_and_readers_see_the_new_one(
+    night: NightOutcome, next_night: NightOutcome
+) -> None:
+    published = next_night.home / "published"
+    dates = sorted(path.name[:10] for path in published.glob("20*"))
+    assert dates == [night.as_of.isoformat(), next_night.as_of.isoformat()]
+    assert (published / "current").readlink().name.startswith(next_night.as_of.isoformat())
