@@ -79,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("source", nargs="?", choices=list(_RUNS))
     again.set_defaults(act=_replay)
 
+    accept = commands.add_parser("accept", help="let loads through that failed their expectations")
+    accept.add_argument("source", choices=list(_RUNS))
+    accept.add_argument("--reason", required=True, help="kept with the results")
+    accept.set_defaults(act=_accept)
+
     check = commands.add_parser("check", help="check settings and connections")
     check.set_defaults(act=_check)
     return parser
@@ -132,6 +137,12 @@ def _reset(settings: Settings, given: argparse.Namespace) -> int:
     else:
         raise ValueError(f"Usage has no table {given.table!r}. Choose events or usage_monthly.")
     _say(f"{given.source}: {given.table} is read in full at the next load; nothing was deleted.")
+    return _FINE
+
+
+def _accept(settings: Settings, given: argparse.Namespace) -> int:
+    held = gate.accept(Lake.at(settings.home), given.source, given.reason)
+    _say(f"{given.source}: {len(held)} loads let through.")
     return _FINE
 
 

@@ -1,7 +1,7 @@
 """The night, whole: what it leaves behind, its repetition, the truth, and the night after.
 
-One module, because tests of one module share a worker: the night is run once, not once a worker. The
-order matters in one place: the repetition comes before the company's clock is turned.
+One module, because tests of one module share a worker: the night is run once, not once a worker.
+The order matters in one place: the repetition comes before the company's clock is turned.
 """
 
 from __future__ import annotations

@@ -71,6 +71,8 @@ def test_a_load_that_failed_or_was_never_checked_does_not_slip_through(lake: Lak
     unsound = _land(lake, [_coupon(2), _coupon(2)])
     assert not gate.check_load(lake, "stripe", unsound).passed
     assert gate.unpassed_loads(lake, "stripe") == unsound
+    assert gate.accept(lake, "stripe", "the vendor sent one record twice") == unsound
+    assert gate.unpassed_loads(lake, "stripe") == []
 
 
 def test_a_few_rejects_are_no_reason_to_stop(lake: Lake) -> None:
