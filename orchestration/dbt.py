@@ -5,9 +5,13 @@ because importing and parsing once instead of twice saves several seconds a nigh
 runner and the translator. Must not be here: which models exist.
 """
 
+import fcntl
 import json
+import os
 import queue
+import shutil
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path
@@ -32,7 +36,8 @@ from pydantic import PrivateAttr
 from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, MartContract
 
-MANIFEST = DBT_PROJECT / "target" / "manifest.json"
+# Apart from the folder that dbt's own commands write to, which are no careful writers.
+DEFINITIONS = DBT_PROJECT / "target" / "definitions"
 
 # Everything that reads stored scores is built after them; everything else before.
 SCORES = "source:scores+"
@@ -158,15 +163,25 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
         ]
 
 
-def load_manifest() -> dict[str, Any]:
+def load_manifest(target: Path = DEFINITIONS) -> dict[str, Any]:
     """Return the parsed project, parsing it first when a file is newer than the last parse.
+
+    Several processes load definitions at once (the UI, its code server, a run): one of them parses
+    while the others wait, and the file appears whole or not at all.
+
+    Args:
+        target: folder that keeps `manifest.json` and what dbt needs to parse quickly again.
 
     Raises:
         RuntimeError: if the project cannot be parsed.
     """
-    if not MANIFEST.exists() or _newest_change() > MANIFEST.stat().st_mtime:
-        _parse()
-    manifest: dict[str, Any] = json.loads(MANIFEST.read_text())
+    path = target / "manifest.json"
+    target.mkdir(parents=True, exist_ok=True)
+    with (target / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not path.exists() or _newest_change() > path.stat().st_mtime:
+            _parse(path)
+    manifest: dict[str, Any] = json.loads(path.read_text())
     return manifest
 
 
@@ -187,19 +202,24 @@ def mart_contracts(manifest: Mapping[str, Any]) -> list[MartContract]:
     ]
 
 
-def _parse() -> None:
+def _parse(path: Path) -> None:
+    began = time.time()
+    work = path.parent / "parse"
     with Installation().dbt_environment():
         result = dbtRunner().invoke(
             [
                 "parse",
                 *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-                *("--target-path", str(MANIFEST.parent), "--quiet"),
+                *("--target-path", str(work), "--log-path", str(work), "--quiet"),
             ]
         )
     if not result.success:
         raise RuntimeError(f"dbt cannot parse {DBT_PROJECT.name}/: {result.exception}")
-    # dbt leaves the file alone when nothing it knows changed.
-    MANIFEST.touch()
+    whole = path.with_suffix(".whole")
+    shutil.copyfile(work / "manifest.json", whole)
+    # As old as the moment parsing began, so that a file saved meanwhile counts as newer.
+    os.utime(whole, (began, began))
+    whole.replace(path)
 
 
 def _newest_change() -> float:
