@@ -32,6 +32,7 @@ select
     accounts.segment,
     accounts.region,
     accounts.billing_country as country,
+    accounts.website,
     accounts.industry,
     cast(accounts.number_of_employees as bigint) as employee_count,
     accounts.acquisition_origin,
