@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, PrivateAttr
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 DBT_PROJECT = PROJECT_ROOT / "dbt_project"
@@ -81,39 +81,45 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
 class Night(dg.ConfigurableResource):  # type: ignore[type-arg]
     """The date a run is for. Everything a run builds is a function of the lake and this date."""
 
-    as_of: str = Field(default="", description="YYYY-MM-DD; empty: yesterday, UTC.")
+    as_of: str = Field(default="", description="YYYY-MM-DD; empty: the day before the run, UTC.")
+
+    _began: datetime | None = PrivateAttr(default=None)
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Hold the day on which the run was asked for: it may go on past midnight."""
+        run = context.run
+        if run is not None and context.instance is not None:
+            # A run that takes up a failed one is still that one's night.
+            record = context.instance.get_run_record_by_id(run.root_run_id or run.run_id)
+            self._began = record.create_timestamp if record is not None else None
 
     @property
     def date(self) -> date:
-        """The date.
+        """The date, the same in every step of a run.
 
         Raises:
             dagster.Failure: if the configured text is no date, or lies in the future.
         """
         try:
-            return parse_as_of(self.as_of)
+            return parse_as_of(self.as_of, self._began)
         except ValueError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
 
 
-def yesterday() -> date:
-    """Yesterday, UTC: the last day that can be complete."""
-    return datetime.now(UTC).date() - timedelta(days=1)
-
-
-def parse_as_of(text: str) -> date:
-    """Read a date given as text; empty means yesterday.
+def parse_as_of(text: str, now: datetime | None = None) -> date:
+    """Read a date given as text; empty means the last day that was complete at `now`, UTC.
 
     Raises:
         ValueError: naming the text and the remedy.
     """
+    today = (now or datetime.now(UTC)).astimezone(UTC).date()
     if not text:
-        return yesterday()
+        return today - timedelta(days=1)
     try:
         wanted = date.fromisoformat(text)
     except ValueError as error:
         raise ValueError(f"as_of {text!r} is not a date. Write it as 2026-01-31.") from error
-    if wanted > datetime.now(UTC).date():
+    if wanted > today:
         raise ValueError(
             f"as_of {wanted} lies in the future. Leave it out for yesterday, or give a past date."
         )

@@ -1,7 +1,7 @@
 """The date of a run, and where its state lies."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 import dagster as dg
@@ -34,6 +34,33 @@ def test_a_wrong_date_in_a_run_is_a_failure_without_retries() -> None:
     with pytest.raises(dg.Failure, match="not a date") as raised:
         _ = Night(as_of="soon").date
     assert not raised.value.allow_retries
+
+
+def test_a_run_that_goes_on_past_midnight_keeps_its_date(monkeypatch: pytest.MonkeyPatch) -> None:
+    dates = []
+
+    class NextWeek(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "NextWeek":
+            return cls.fromtimestamp(datetime.now(tz).timestamp() + 7 * 86_400, tz)
+
+    @dg.op(out=dg.Out(dg.Nothing))
+    def evening(night: Night) -> None:
+        dates.append(night.date)
+        monkeypatch.setattr("orchestration.installation.datetime", NextWeek)
+
+    @dg.op(ins={"after": dg.In(dg.Nothing)})
+    def morning(night: Night) -> None:
+        dates.append(night.date)
+
+    @dg.job(resource_defs={"night": Night()})
+    def run() -> None:
+        morning(evening())
+
+    before = parse_as_of("")
+    run.execute_in_process()
+    assert dates[0] == dates[1]
+    assert dates[0] in {before, datetime.now(UTC).date() - timedelta(days=1)}
 
 
 def test_dbt_sees_the_installation_and_the_environment_is_put_back(
