@@ -2,11 +2,11 @@
 
 A file is known by path, size and checksum; what is listed in the lake has landed. The client's
 clock decides nothing but the event's own day, and is corrected by its offset on sending. Files are
-taken in batches of bounded size; each batch is one load: one file an event day, sorted by
-workspace, user and instant, unique by message id, and `load_days` says which days it touched.
+taken in batches of bounded size; each batch is one load.
 
-Belongs here: files, batches, rules of an event, writing. Must not be here: names of senders' fields
-(see `event_columns`) or anything that needs all events at once.
+Belongs here: files, batches, reading lines that are broken. Must not be here: names of senders'
+fields (see `event_columns`), rules of an event and writing (see `event_landing`), or anything that
+needs all events at once.
 
 Deliberately not loaded: IP addresses, user agents and page titles as columns of their own. They
 stay in `properties` only where the sender puts them there.
@@ -17,10 +17,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -29,21 +27,16 @@ from typing import Any
 import duckdb
 import orjson
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ingestion import landing, privacy, rejects, schemas, windows
-from ingestion.lake import Lake, finish_load, new_load_id, write_parquet
-from ingestion.rejects import Reject
+from ingestion import landing, windows
+from ingestion.lake import Lake, finish_load, new_load_id
 from ingestion.reports import LoadReport
-from ingestion.schemas.model import LOAD_ID
 from ingestion.settings import Settings, UsageSettings
-from ingestion.usage import event_columns, monthly
+from ingestion.usage import event_columns, event_landing, monthly
+from ingestion.usage.event_landing import EVENTS, SOURCE
 from ingestion.windows import BACKFILL, INCREMENT, RESET, Window
 
-SOURCE = "usage"
-EVENTS = "events"
 FILES = "_files"
-MEMORY = "3GB"
 # Bytes of a batch once unpacked; the weights are how much a file of its kind unpacks to.
 BATCH_BYTES = 2_500_000_000
 _WEIGHTS = {".parquet": 6, ".gz": 9, ".zst": 9}
@@ -54,13 +47,6 @@ _KINDS = {
     ".json": "json",
     ".csv": "csv",
 }
-_SORTED = "event_on, workspace_id, user_id, event_at, message_id"
-_EARLIEST = "2000-01-01"
-_REJECT_SHOWN = 100_000
-_ROWS_A_TURN = 200_000
-_DAYS_WAITING = 64
-_REPEATING = ("event", "workspace_id", "user_id", "feature", "source_file", LOAD_ID.name)
-
 _FILE_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
@@ -70,33 +56,6 @@ _FILE_SCHEMA = pa.schema(
         ("load_id", pa.string()),
     ]
 )
-_RULES: dict[str, tuple[str, str, str]] = {
-    "not_json": (
-        "properties",
-        "The line is no JSON object.",
-        "Have the sender write one JSON object a line; deliver the file again under a new name.",
-    ),
-    "message_id": (
-        "message_id",
-        "The event has no message id.",
-        "Have the sender give every event an id, or name its field in TENURE_EVENTS_COLUMNS.",
-    ),
-    "event": (
-        "event",
-        "The event has no name.",
-        "Have the sender name every event, or name its field in TENURE_EVENTS_COLUMNS.",
-    ),
-    "event_at": (
-        "event_at",
-        "The event's instant is missing or cannot be read.",
-        "Write instants as 2026-01-31T09:30:00Z or as seconds since 1970.",
-    ),
-    "clock": (
-        "event_at",
-        f"The event's instant lies before {_EARLIEST}.",
-        "Correct the sender's clock and deliver the events again.",
-    ),
-}
 
 
 @dataclass(frozen=True)
@@ -193,7 +152,7 @@ def reset(lake: Lake, *, run_id: str) -> LoadReport:
     landing.begin(lake, SOURCE)
     with landing.holding(lake, SOURCE):
         load_id = new_load_id(lake, SOURCE)
-        _write_windows(lake, load_id, [Window(EVENTS, RESET)], run_id)
+        event_landing.write_windows(lake, load_id, [Window(EVENTS, RESET)], run_id)
         finish_load(lake, SOURCE, load_id)
         report.load_ids.append(load_id)
     return report
@@ -253,44 +212,31 @@ def _load_batch(
 ) -> None:
     """One load: staged in DuckDB, written day by day, finished last of all."""
     load_id = new_load_id(lake, SOURCE)
-    with _engine(lake) as con:
+    with event_landing.engine(lake) as con:
         readable = _stage(con, candidates, files, report)
-        days = _write_days(con, lake, load_id, report)
-        bad = _rejects(con)
-    declared = schemas.table(SOURCE, "load_days")
-    write_parquet(days.cast(declared.arrow_schema), _file(lake, "load_days", load_id))
-    count = int(pc.sum(days["row_count"]).as_py() or 0)
-    landed = [
-        {
-            "path": f.name,
-            "size": f.size,
-            "mtime_ns": f.mtime_ns,
-            "sha256": f.sha256,
-            "load_id": load_id,
-        }
-        for f in readable
-    ]
-    write_parquet(pa.Table.from_pylist(landed, schema=_FILE_SCHEMA), _file(lake, FILES, load_id))
-    if bad:
-        table = rejects.to_arrow(bad, run_id, datetime.now(UTC))
-        _write_marked(lake, rejects.NAME, load_id, table)
-        report.table(EVENTS).rejects += len(bad)
-    window = Window(
-        EVENTS, kind, readable[-1].name if readable else "", "", is_last=True, rows=count
-    )
-    _write_windows(lake, load_id, [window], run_id)
-    finish_load(lake, SOURCE, load_id)
-    report.load_ids.append(load_id)
-    told = report.table(EVENTS)
-    told.rows += count
-    told.windows += 1
-    report.table("load_days").rows += days.num_rows
+        landed = [
+            {
+                "path": f.name,
+                "size": f.size,
+                "mtime_ns": f.mtime_ns,
+                "sha256": f.sha256,
+                "load_id": load_id,
+            }
+            for f in readable
+        ]
+        event_landing.land(
+            con,
+            lake,
+            load_id,
+            Window(EVENTS, kind, readable[-1].name if readable else "", is_last=True),
+            event_landing.rejected(con, lambda row, number: f"{row['source_file']}#{number}"),
+            run_id,
+            report,
+            {FILES: pa.Table.from_pylist(landed, schema=_FILE_SCHEMA)},
+        )
 
 
 # Staging
-
-_STAGED = ("message_id", "event", "event_at", "received_at", "workspace_id", "user_id",
-           "anonymous_id", "feature", "properties", "source_file")  # fmt: skip
 
 
 def _stage(
@@ -328,34 +274,14 @@ def _stage(
     if not parts:
         parts = [
             "select "
-            + ", ".join(f"null::varchar as {c}" for c in _STAGED if not c.endswith("_at"))
+            + ", ".join(
+                f"null::varchar as {c}" for c in event_landing.STAGED if not c.endswith("_at")
+            )
             + ", null::timestamptz as event_at, null::timestamptz as received_at, "
             "null::varchar as broken where false"
         ]
     con.execute("create temp table staged as " + " union all by name ".join(parts))
-    con.execute(
-        """
-        create temp table repeated as
-        select message_id from staged where broken is null group by 1 having count(*) > 1
-        """
-    )
-    names = ", ".join(_STAGED)
-    con.execute(
-        f"""
-        create temp view events as
-        select {names}, event_at::date as event_on from staged
-        where broken is null and message_id not in (select message_id from repeated)
-        union all
-        select {names}, event_at::date as event_on from (
-            select *, row_number() over (
-                partition by message_id order by received_at, source_file, event_at
-            ) as delivery
-            from staged
-            where broken is null and message_id in (select message_id from repeated)
-        )
-        where delivery = 1
-        """
-    )
+    event_landing.keep_first_receipts(con)
     return readable
 
 
@@ -447,159 +373,13 @@ def _mapped(
     )
     is_object = "json_type(parsed) = 'OBJECT'" if by_line else "true"
     raw = "line" if by_line else "null::varchar"
-    return f"""
-        select message_id, event, least(corrected_at, received_at) as event_at, received_at,
-            workspace_id, user_id, anonymous_id, feature, properties, source_file, line,
-            case
-                when not is_object then 'not_json'
-                when message_id is null then 'message_id'
-                when event is null then 'event'
-                when corrected_at is null then 'event_at'
-                when corrected_at < timestamptz '{_EARLIEST} 00:00:00+00' then 'clock'
-            end as broken
-        from (
-            select message_id, event, workspace_id, user_id, anonymous_id, feature, properties,
-                source_file, line, coalesce(is_object, false) as is_object,
-                coalesce(received_at, written_at) as received_at,
-                -- The client's clock is wrong by what it said on sending against what we saw.
-                case when sent_at is not null and received_at is not null
-                    then event_at + (received_at - sent_at) else event_at end as corrected_at
-            from (
-                select {", ".join(f"{sql} as {name}" for name, sql in found.items())},
-                    {is_object} as is_object, {raw} as line, d.source_file, d.written_at
-                from {relation} r join delivered d on r.filename = d.filename
-            )
-        )
-    """
-
-
-def _rejects(con: duckdb.DuckDBPyConnection) -> list[Reject]:
-    table = schemas.table(SOURCE, EVENTS)
-    broken = con.execute(
-        "select * exclude (broken), broken from staged where broken is not null limit "
-        f"{_REJECT_SHOWN}"
-    ).to_arrow_table()
-    found = []
-    for number, row in enumerate(broken.to_pylist()):
-        rule = row.pop("broken")
-        field, message, remedy = _RULES[rule]
-        kept = {k: v for k, v in row.items() if v is not None and k != "line"}
-        if row.get("line"):
-            kept["line"] = privacy.mask(str(row["line"]))
-        if row["message_id"] is None:
-            kept["message_id"] = f"{row['source_file']}#{number}"
-        found.append(rejects.reject(table, kept, rule, field, message, remedy))
-    return found
-
-
-# Writing
-
-
-def _write_days(
-    con: duckdb.DuckDBPyConnection, lake: Lake, load_id: str, report: LoadReport
-) -> pa.Table:
-    """Writes `events`, a file an event day, as the sorted rows stream past.
-
-    Returns:
-        Rows of `load_days`.
-    """
-    declared = schemas.table(SOURCE, EVENTS)
-    names = ", ".join(n for n in declared.write_schema.names)
-    reader = con.execute(
-        f"select event_on, {names} from events order by {_SORTED}"
-    ).to_arrow_reader(_ROWS_A_TURN)
-    folder = lake.table(SOURCE, EVENTS)
-    touched: list[tuple[date, date, int]] = []
-    with ThreadPoolExecutor(2) as pool:
-        writing: deque[Future[_Written]] = deque()
-
-        def collect() -> None:
-            done = writing.popleft().result()
-            report.table(EVENTS).bytes += done.bytes
-            touched.extend((done.day, received_on, rows) for received_on, rows in done.received)
-
-        for day, parts in _days(reader):
-            path = folder / f"event_on={day.isoformat()}" / f"{load_id}-0.parquet"
-            writing.append(pool.submit(_write_day, day, parts, path, load_id))
-            if len(writing) > _DAYS_WAITING:
-                collect()
-        while writing:
-            collect()
-    columns = list(zip(*sorted(touched), strict=True)) or [(), (), ()]
-    return pa.table(
-        {
-            "load_id": pa.array([load_id] * len(touched), pa.string()),
-            "event_on": pa.array(columns[0], pa.date32()),
-            "received_on": pa.array(columns[1], pa.date32()),
-            "row_count": pa.array(columns[2], pa.int64()),
-            LOAD_ID.name: pa.array([load_id] * len(touched), pa.string()),
-        }
+    return event_landing.judged(
+        f"""
+        select {", ".join(f"{sql} as {name}" for name, sql in found.items())},
+            {is_object} as is_object, {raw} as line, d.source_file, d.written_at
+        from {relation} r join delivered d on r.filename = d.filename
+        """
     )
-
-
-@dataclass(frozen=True)
-class _Written:
-    day: date
-    bytes: int
-    received: list[tuple[date, int]]
-
-
-def _days(reader: pa.RecordBatchReader) -> Iterator[tuple[date, list[pa.Table]]]:
-    """Rows of each event day; the stream is sorted by it."""
-    day: date | None = None
-    parts: list[pa.Table] = []
-    for batch in reader:
-        table = pa.Table.from_batches([batch])
-        runs = pc.run_end_encode(table["event_on"].combine_chunks())
-        rows = table.drop_columns(["event_on"])
-        start = 0
-        for end, on in zip(runs.run_ends.to_pylist(), runs.values.to_pylist(), strict=True):
-            if day is not None and on != day:
-                yield day, parts
-                parts = []
-            day = on
-            parts.append(rows.slice(start, end - start))
-            start = end
-    if day is not None:
-        yield day, parts
-
-
-def _write_day(day: date, parts: Sequence[pa.Table], path: Path, load_id: str) -> _Written:
-    declared = schemas.table(SOURCE, EVENTS)
-    table = pa.concat_tables(parts).cast(declared.write_schema)
-    marked = table.append_column(LOAD_ID.name, pa.array([load_id] * table.num_rows, pa.string()))
-    # Ids and properties hardly repeat; a dictionary of them costs twice and saves nothing.
-    write_parquet(marked, path, dictionary=_REPEATING)
-    counts = pc.value_counts(table["received_at"].cast(pa.date32()))
-    received = [(c["values"], c["counts"]) for c in counts.to_pylist()]
-    return _Written(day, path.stat().st_size, received)
-
-
-def _write_marked(lake: Lake, name: str, load_id: str, table: pa.Table) -> None:
-    marked = table.append_column(LOAD_ID.name, pa.array([load_id] * table.num_rows, pa.string()))
-    write_parquet(marked, _file(lake, name, load_id))
-
-
-def _write_windows(lake: Lake, load_id: str, some: Sequence[Window], run_id: str) -> None:
-    table = windows.to_arrow(some, run_id, datetime.now(UTC))
-    _write_marked(lake, windows.NAME, load_id, table)
-
-
-def _file(lake: Lake, name: str, load_id: str) -> Path:
-    return lake.table(SOURCE, name) / f"{load_id}-0.parquet"
-
-
-@contextmanager
-def _engine(lake: Lake) -> Iterator[duckdb.DuckDBPyConnection]:
-    """A DuckDB of our own with bounded memory, spilling beside the lake."""
-    spill = lake.work / "spill"
-    spill.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect() as con:
-        con.execute("set timezone = 'UTC'")
-        con.execute(f"set memory_limit = '{MEMORY}'")
-        con.execute(f"set temp_directory = '{str(spill).replace(chr(39), chr(39) * 2)}'")
-        con.execute("set preserve_insertion_order = false")
-        yield con
 
 
 # Files
