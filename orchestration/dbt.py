@@ -36,9 +36,6 @@ from pydantic import PrivateAttr
 from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, MartContract
 
-# Apart from the folder that dbt's own commands write to, which are no careful writers.
-DEFINITIONS = DBT_PROJECT / "target" / "definitions"
-
 # Everything that reads stored scores is built after them; everything else before.
 SCORES = "source:scores+"
 
@@ -168,24 +165,25 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
         ]
 
 
-def load_manifest(target: Path = DEFINITIONS) -> dict[str, Any]:
+def load_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
     """Return the parsed project, parsing it first when a file is newer than the last parse.
 
     Several processes load definitions at once (the UI, its code server, a run): one of them parses
     while the others wait, and the file appears whole or not at all.
 
     Args:
-        target: folder that keeps `manifest.json` and what dbt needs to parse quickly again.
+        project: folder of the dbt project.
 
     Raises:
         RuntimeError: if the project cannot be parsed.
     """
-    path = target / "manifest.json"
-    target.mkdir(parents=True, exist_ok=True)
-    with (target / ".lock").open("w") as lock:
+    # Apart from what dbt's own commands write to target/, which are no careful writers.
+    path = project / "target" / "definitions" / "manifest.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists() or _newest_change() > path.stat().st_mtime:
-            _parse(path)
+        if not path.exists() or _newest_change(project) > path.stat().st_mtime:
+            _parse(project, path)
     manifest: dict[str, Any] = json.loads(path.read_text())
     return manifest
 
@@ -207,19 +205,19 @@ def mart_contracts(manifest: Mapping[str, Any]) -> list[MartContract]:
     ]
 
 
-def _parse(path: Path) -> None:
+def _parse(project: Path, path: Path) -> None:
     began = time.time()
     work = path.parent / "parse"
     with Installation().dbt_environment():
         result = dbtRunner().invoke(
             [
                 "parse",
-                *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
+                *("--project-dir", str(project), "--profiles-dir", str(DBT_PROJECT)),
                 *("--target-path", str(work), "--log-path", str(work), "--quiet"),
             ]
         )
     if not result.success:
-        raise RuntimeError(f"dbt cannot parse {DBT_PROJECT.name}/: {result.exception}")
+        raise RuntimeError(f"dbt cannot parse {project.name}/: {result.exception}")
     whole = path.with_suffix(".whole")
     shutil.copyfile(work / "manifest.json", whole)
     # As old as the moment parsing began, so that a file saved meanwhile counts as newer.
@@ -227,11 +225,11 @@ def _parse(path: Path) -> None:
     whole.replace(path)
 
 
-def _newest_change() -> float:
+def _newest_change(project: Path) -> float:
     folders = ("models", "macros", "seeds", "tests")
     files = [
-        *(DBT_PROJECT / "dbt_project.yml", DBT_PROJECT / "profiles.yml"),
-        *(file for folder in folders for file in (DBT_PROJECT / folder).rglob("*")),
+        *(project / "dbt_project.yml", DBT_PROJECT / "profiles.yml"),
+        *(file for folder in folders for file in (project / folder).rglob("*")),
     ]
     return max(file.stat().st_mtime for file in files)
 
