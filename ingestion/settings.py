@@ -10,9 +10,10 @@ them) or any default that is a secret.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -55,6 +56,13 @@ class _Raw(BaseSettings):
     tenure_events_manifest: str | None = None
     tenure_events_columns: str | None = None
     tenure_usage_monthly_path: str | None = None
+    tenure_usage_postgres_dsn: SecretStr | None = None
+    tenure_usage_postgres_table: str | None = None
+    tenure_usage_postgres_columns: str | None = None
+    tenure_usage_postgres_exclude: str | None = None
+    tenure_usage_postgres_hash: str | None = None
+    tenure_usage_postgres_overlap_hours: str | None = None
+    tenure_usage_postgres_timeout_seconds: str | None = None
     tenure_desk_path: str | None = None
 
 
@@ -67,6 +75,7 @@ _NAMING = (
     "salesforce_client_secret",
     "tenure_events_path",
     "tenure_usage_monthly_path",
+    "tenure_usage_postgres_dsn",
     "tenure_desk_path",
 )
 
@@ -102,13 +111,39 @@ class SalesforceSettings:
 
 
 @dataclass(frozen=True)
+class UsagePostgresSettings:
+    """A table or view of usage events in PostgreSQL.
+
+    Attributes:
+        dsn: address, `postgresql://user:password@host:port/database`.
+        schema: schema of the table.
+        table: the table or view.
+        columns: event's column -> column of the table (or `column.key` of a JSON column).
+        exclude: columns, or `column.key` of JSON columns, that never leave the database.
+        hashed: ditto, that leave it as SHA-256 only.
+        overlap_hours: hours before the newest row read that are read again each time.
+        timeout_seconds: how long one statement may take.
+    """
+
+    dsn: SecretStr
+    schema: str = "public"
+    table: str = "usage_events"
+    columns: Mapping[str, str] = field(default_factory=dict)
+    exclude: tuple[str, ...] = ()
+    hashed: tuple[str, ...] = ()
+    overlap_hours: float = 48.0
+    timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True)
 class UsageSettings:
-    """Usage: event files, a manifest of them, their columns, and monthly aggregates."""
+    """Usage: event files, a manifest of them, their columns, a table, and monthly aggregates."""
 
     events_path: Path | None
     events_manifest: Path | None = None
     events_columns: str | None = None
     monthly_path: Path | None = None
+    postgres: UsagePostgresSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -185,6 +220,7 @@ def load_settings() -> Settings:
             "No source is configured. Set at least one of STRIPE_API_KEY, SALESFORCE_LOGIN_URL "
             "(with "
             "SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET), TENURE_EVENTS_PATH, "
+            "TENURE_USAGE_POSTGRES_DSN, "
             f"TENURE_USAGE_MONTHLY_PATH or TENURE_DESK_PATH, in the environment or in "
             f"{place / ENV_FILE}."
         )
@@ -281,9 +317,66 @@ def _usage(raw: _Raw, problems: list[str]) -> UsageSettings | None:
         "a file or folder",
         problems,
     )
-    if events is None and monthly is None:
+    postgres = _usage_postgres(raw, problems)
+    if events is None and monthly is None and postgres is None:
         return None
-    return UsageSettings(events, manifest, raw.tenure_events_columns, monthly)
+    return UsageSettings(events, manifest, raw.tenure_events_columns, monthly, postgres)
+
+
+def _usage_postgres(raw: _Raw, problems: list[str]) -> UsagePostgresSettings | None:
+    prefix = "TENURE_USAGE_POSTGRES"
+    others = {
+        f"{prefix}_{name.upper()}": getattr(raw, f"tenure_usage_postgres_{name}")
+        for name in ("table", "columns", "exclude", "hash", "overlap_hours", "timeout_seconds")
+    }
+    if raw.tenure_usage_postgres_dsn is None:
+        problems.extend(
+            f"{name} is set but {prefix}_DSN is not. Set it to the database's address, or unset "
+            f"{name}."
+            for name, value in others.items()
+            if value
+        )
+        return None
+    _check_dsn(f"{prefix}_DSN", raw.tenure_usage_postgres_dsn, problems)
+    schema, _, table = (others[f"{prefix}_TABLE"] or "usage_events").rpartition(".")
+    if not table or "." in schema or '"' in schema + table:
+        problems.append(f"{prefix}_TABLE is no name of a table. Write it as schema.table.")
+    columns: object = {}
+    try:
+        columns = json.loads(others[f"{prefix}_COLUMNS"] or "{}")
+    except ValueError:
+        columns = None
+    if not isinstance(columns, dict) or not all(isinstance(v, str) for v in columns.values()):
+        problems.append(
+            f'{prefix}_COLUMNS is no JSON of names. Write it as {{"message_id": "event_id"}}.'
+        )
+        columns = {}
+    from ingestion.usage.event_columns import CANDIDATES  # which needs SettingsError from here
+
+    problems.extend(
+        f"{prefix}_COLUMNS names {name!r}. Use the columns {', '.join(CANDIDATES)}."
+        for name in columns
+        if name not in CANDIDATES
+    )
+    return UsagePostgresSettings(
+        raw.tenure_usage_postgres_dsn,
+        schema or "public",
+        table,
+        columns,
+        _names(others[f"{prefix}_EXCLUDE"]),
+        _names(others[f"{prefix}_HASH"]),
+        _number(
+            f"{prefix}_OVERLAP_HOURS", others[f"{prefix}_OVERLAP_HOURS"], 48, 0, 8760, problems
+        ),
+        _number(
+            f"{prefix}_TIMEOUT_SECONDS",
+            others[f"{prefix}_TIMEOUT_SECONDS"],
+            600,
+            0.001,
+            86400,
+            problems,
+        ),
+    )
 
 
 def _desk(raw: _Raw, problems: list[str]) -> DeskSettings | None:
@@ -318,6 +411,30 @@ def _check_url(name: str, value: str, problems: list[str]) -> None:
         )
     elif parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
         problems.append(f"{name} would send secrets unencrypted. Use https.")
+
+
+def _check_dsn(name: str, dsn: SecretStr, problems: list[str]) -> None:
+    """Whether an address of PostgreSQL is one; no message repeats any of it."""
+    shape = "postgresql://user:password@host:5432/database"
+    value = dsn.get_secret_value()
+    try:
+        parts = urlsplit(value)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_fine = None, False
+    if parts is None or parts.scheme not in ("postgresql", "postgres"):
+        problems.append(f"{name} is no address of a PostgreSQL database. Write it as {shape}.")
+    elif not port_is_fine or not parts.hostname or parts.netloc.count("@") > 1 or parts.fragment:
+        problems.append(
+            f"{name} cannot be read. Write it as {shape}; in a password, @ : / ? # % and "
+            "spaces are written as %40 %3A %2F %3F %23 %25 and %20."
+        )
+    elif not parts.username or not parts.path.strip("/"):
+        problems.append(f"{name} names no user or no database. Write it as {shape}.")
+
+
+def _names(given: str | None) -> tuple[str, ...]:
+    return tuple(name for part in (given or "").split(",") if (name := part.strip()))
 
 
 def _number(

@@ -18,7 +18,7 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
                    "properties.$insert_id"),
     "event": ("event", "event_name", "event_type"),
     "event_at": ("event_at", "originalTimestamp", "original_timestamp", "client_event_time",
-                 "timestamp", "event_time", "properties.time"),
+                 "timestamp", "event_time", "occurred_at", "properties.time"),
     "sent_at": ("sent_at", "sentAt", "client_upload_time"),
     "received_at": ("received_at", "receivedAt", "server_received_time", "server_upload_time"),
     "workspace_id": ("workspace_id", "workspaceId", "group_id", "groupId", "organization_id",
