@@ -21,9 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sample_company import export
-from sample_company.servers.company import CompanyServers
+from sample_company.servers.company import CompanyServers, Crm
 from sample_company.servers.faults import Faults
 from sample_company.servers.http import Server
+from sample_company.servers.hubspot import HubSpotSettings
+from sample_company.servers.hubspot_ids import as_hubspot_customer
 from sample_company.servers.salesforce import SalesforceSettings
 from sample_company.servers.stripe import StripeSettings
 
@@ -48,14 +50,23 @@ class Running(dict[str, str]):
         event_days: int | None,
         stripe: StripeSettings | None,
         salesforce: SalesforceSettings | None,
+        hubspot: HubSpotSettings | None = None,
+        crm: Crm = "salesforce",
     ) -> None:
         super().__init__()
+        if crm == "hubspot":
+            world = as_hubspot_customer(world)
         self.world = world
         self.folder = folder
         self._now = now
         self._files = export.CompanyFiles(world, folder, event_days=event_days)
         self.servers = CompanyServers(
-            world.tables, lambda: self._now, stripe=stripe, salesforce=salesforce
+            world.tables,
+            lambda: self._now,
+            stripe=stripe,
+            salesforce=salesforce,
+            hubspot=hubspot,
+            crm=crm,
         )
         self.update(self.servers.env())
         self.update(self._files.env())
@@ -74,6 +85,11 @@ class Running(dict[str, str]):
     def salesforce(self) -> Server:
         """The Salesforce server; `.requests` counts what it was asked."""
         return self.servers.salesforce
+
+    @property
+    def hubspot(self) -> Server:
+        """The HubSpot server; `.requests` counts what it was asked."""
+        return self.servers.hubspot
 
     @property
     def now(self) -> datetime:
@@ -98,6 +114,8 @@ def running(
     event_days: int | None = None,
     stripe: StripeSettings | None = None,
     salesforce: SalesforceSettings | None = None,
+    hubspot: HubSpotSettings | None = None,
+    crm: Crm = "salesforce",
 ) -> Iterator[Running]:
     """Serve a world from threads of this process on free ports of the loopback interface.
 
@@ -109,15 +127,18 @@ def running(
             default: as many as the company keeps. 0 writes none.
         stripe: key, default version and rate limit of the Stripe account.
         salesforce: credentials, token life, quota and page size of the Salesforce org.
+        hubspot: token, scopes and limits of the HubSpot account.
+        crm: which of the two the company has; with HubSpot, every id of the world is HubSpot's.
 
     Yields:
-        A dictionary of settings with `.set_now()`, `.faults`, `.stripe`, `.salesforce`, `.folder`.
+        A dictionary of settings with `.set_now()`, `.faults`, `.stripe`, `.salesforce` or
+        `.hubspot`, `.folder`; `.world` is the world as served.
     """
     instant = _instant(now if now is not None else world.config.last_day + timedelta(days=1))
     own = folder is None
     place = folder or Path(tempfile.mkdtemp(prefix="sample-company-"))
     try:
-        company = Running(world, instant, place, event_days, stripe, salesforce)
+        company = Running(world, instant, place, event_days, stripe, salesforce, hubspot, crm)
         company.set_now(instant)
         with company.servers:
             yield company

@@ -26,7 +26,7 @@ class Fault:
             `cut_body` (a 200 whose body stops early), `slow` (sleeps, then answers), `repeat_page`
             (the previous page of the same path again), `expire_token` (the presented token stops
             being valid, so the caller has to log in again), `status` (any other status).
-        service: `stripe` or `salesforce`; None for both.
+        service: `stripe`, `salesforce` or `hubspot`; None for all.
         path: regular expression searched in the path and query of the request.
         count: how many matching requests go wrong; None for all of them.
         skip: how many matching requests pass first.
