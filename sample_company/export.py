@@ -4,7 +4,8 @@ Belongs here: layout, formats, the manifest, and the promise that a file once wr
 written differently. Does not belong here: what happened (see `world`) or anything served over HTTP.
 
 Layout below a folder:
-    events/2026/05/events-2026-05-07.parquet   a day received; some days .jsonl or .jsonl.gz
+    events/2026/05/events-2026-05-07.parquet   a day received; some days .jsonl or .jsonl.gz; a few
+                                               rows are broken (see `world.event_mess`)
     events/manifest.jsonl                      a file: path, size, sha256, rows, received_on
     usage_monthly.parquet                      workspace-months before raw events are kept
     desk/<table>.csv                           the success desk as it stands
@@ -17,34 +18,44 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from json.encoder import encode_basestring_ascii
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
+import orjson
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sample_company.servers.versions import Versions, as_microseconds
+from sample_company.world import event_mess
+from sample_company.world.event_mess import Broken, Format, event_path
+from sample_company.world.usage import Usage, broken_events, raw_from
 
 if TYPE_CHECKING:
     from sample_company.world.build import World
 
 Tables = Mapping[str, pd.DataFrame]
 Progress = Callable[[str], None]
-Days = Iterable[tuple[date, pd.DataFrame]]
+#: A day's events in order of receipt, in frames of bounded size.
+Parts = Iterable[pd.DataFrame]
 #: Gives the events received from the first to the last day, day by day.
-DaySource = Callable[[date, date], Days]
-Format = Literal["parquet", "jsonl", "jsonl.gz"]
+DaySource = Callable[[date, date], Iterable[tuple[date, Parts]]]
+#: Gives the broken rows of the files of some days.
+BrokenSource = Callable[[date, date], Sequence[Broken]]
+Entry = dict[str, object]
 
 MANIFEST = "manifest.jsonl"
 USAGE_MONTHLY = "usage_monthly.parquet"
 _SAVE_EVERY = 31
 _INSTANTS = ("event_at", "received_at")
+#: Columns that a dictionary makes smaller; message ids never repeat.
+_REPEATING = ("event", "workspace_id", "user_id", "anonymous_id", "properties")
 
 #: Tables of the desk that are kept as files; assessments and plans live in the CRM instead.
 DESK_TABLES = (
@@ -86,23 +97,13 @@ class ExportReport:
     last_on: date | None
 
 
-def event_format(day: date) -> Format:
-    """Most days are Parquet; the tool's older exports and outages left lines of JSON between."""
-    number = day.toordinal() % 20
-    if number == 7:
-        return "jsonl"
-    if number == 13:
-        return "jsonl.gz"
-    return "parquet"
-
-
-def event_path(day: date) -> str:
-    """Where a day's file lies, relative to the folder of events."""
-    return f"{day:%Y/%m}/events-{day.isoformat()}.{event_format(day)}"
-
-
 def extend_events(
-    folder: Path, source: DaySource, first: date, last: date, progress: Progress = lambda _: None
+    folder: Path,
+    source: DaySource,
+    first: date,
+    last: date,
+    progress: Progress = lambda _: None,
+    broken: BrokenSource = lambda *_: (),
 ) -> ExportReport:
     """Write the event files of the days that are still missing; files that exist stay untouched.
 
@@ -115,35 +116,39 @@ def extend_events(
         first: first day received that is kept raw.
         last: last day received.
         progress: told a line now and then.
+        broken: gives the rows of the files that are no events.
     """
     folder.mkdir(parents=True, exist_ok=True)
     entries = read_manifest(folder)
-    missing = [
-        day for day in _days(first, last) if event_path(day) not in entries
-    ]  # a gap is filled as well
+    missing = missing_days(entries, first, last)
     new_rows = 0
-    for start, stop in _runs(missing):
-        for number, (day, frame) in enumerate(source(start, stop)):
-            path = folder / event_path(day)
-            body = render_events(frame, event_format(day))
-            _write(path, body, _end_of(day))
-            entries[event_path(day)] = {
-                "path": event_path(day),
-                "size": len(body),
-                "sha256": hashlib.sha256(body).hexdigest(),
-                "rows": len(frame),
-                "received_on": day.isoformat(),
-            }
-            new_rows += len(frame)
+    for start, stop in runs(missing):
+        spoilt = by_file(broken(start, stop))
+        for number, (day, parts) in enumerate(source(start, stop)):
+            path = event_path(day)
+            entries[path] = write_day(folder, day, path, parts, spoilt.get(path, ()))
+            new_rows += int(str(entries[path]["rows"]))
             if number % _SAVE_EVERY == _SAVE_EVERY - 1:
-                _save_manifest(folder, entries)
+                save_manifest(folder, entries)
             if day.day == 1 and day.month in (1, 7):
                 progress(f"event files up to {day.isoformat()}")
     if missing or not (folder / MANIFEST).exists():
-        _save_manifest(folder, entries)
+        save_manifest(folder, entries)
+    return report_of(entries, len(missing), new_rows)
+
+
+def missing_days(
+    entries: Mapping[str, Entry], first: date, last: date, kind: Format | None = None
+) -> list[date]:
+    """Days without a file that counts; a gap is filled as well."""
+    return [day for day in _days(first, last) if event_path(day, kind) not in entries]
+
+
+def report_of(entries: Mapping[str, Entry], new_files: int, new_rows: int) -> ExportReport:
+    """What stands in a folder by its manifest, beside what was new."""
     days = sorted(str(entry["received_on"]) for entry in entries.values())
     return ExportReport(
-        new_files=len(missing),
+        new_files=new_files,
         new_rows=new_rows,
         files=len(entries),
         rows=sum(int(str(entry["rows"])) for entry in entries.values()),
@@ -152,57 +157,125 @@ def extend_events(
     )
 
 
-def read_manifest(folder: Path) -> dict[str, dict[str, object]]:
+def by_file(broken: Iterable[Broken]) -> dict[str, list[Broken]]:
+    """Broken rows by the file that carries them."""
+    found: dict[str, list[Broken]] = {}
+    for row in broken:
+        found.setdefault(row.file, []).append(row)
+    return found
+
+
+def read_manifest(folder: Path) -> dict[str, Entry]:
     """The files that count, by path; empty if there is no manifest yet."""
     path = folder / MANIFEST
-    if not path.exists():
-        return {}
-    entries = [json.loads(line) for line in path.read_text("utf-8").splitlines() if line]
-    return {entry["path"]: entry for entry in entries}
+    return read_entries(path) if path.exists() else {}
 
 
-def _save_manifest(folder: Path, entries: Mapping[str, Mapping[str, object]]) -> None:
+def read_entries(path: Path) -> dict[str, Entry]:
+    """Manifest lines by path of the file; a line that was cut off does not count."""
+    entries: dict[str, Entry] = {}
+    for line in path.read_text("utf-8").splitlines(keepends=True):
+        if line.endswith("\n") and line.strip():
+            entry = json.loads(line)
+            entries[entry["path"]] = entry
+    return entries
+
+
+def save_manifest(folder: Path, entries: Mapping[str, Entry]) -> None:
+    """Write the manifest, by day."""
     ordered = sorted(entries.values(), key=lambda entry: str(entry["received_on"]))
     text = "".join(json.dumps(entry) + "\n" for entry in ordered)
     last = date.fromisoformat(str(ordered[-1]["received_on"])) if ordered else None
     _write(folder / MANIFEST, text.encode(), _end_of(last) if last else None)
 
 
-def render_events(frame: pd.DataFrame, kind: Format) -> bytes:
-    """A day's events in one of the three formats; the feature stands among the properties."""
-    table = _event_table(frame)
+def write_day(
+    folder: Path, day: date, name: str, parts: Parts, broken: Sequence[Broken] = ()
+) -> Entry:
+    """Write a day's file as its frames come, whole or not at all; its line of the manifest.
+
+    Memory is a frame and a row group, whatever the size of the file.
+    """
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scratch = path.with_name(path.name + ".tmp")
+    with scratch.open("wb") as sink:
+        rows = render_events(sink, parts, name.split(".", 1)[1], broken)
+    with scratch.open("rb") as written:
+        digest = hashlib.file_digest(written, "sha256").hexdigest()
+    size = scratch.stat().st_size
+    _stamp(scratch, _end_of(day))
+    scratch.replace(path)
+    return {
+        "path": name,
+        "size": size,
+        "sha256": digest,
+        "rows": rows,
+        "received_on": day.isoformat(),
+    }
+
+
+def render_events(
+    sink: IO[bytes], parts: Parts, kind: Format | str, broken: Sequence[Broken] = ()
+) -> int:
+    """A day's events in one of the three formats, broken rows last; the number of rows.
+
+    The feature stands among the properties, as product analytics tools have it.
+    """
     if kind == "parquet":
-        buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd")
-        return buffer.getvalue()
-    lines = "".join(_json_lines(table)).encode()
+        return _render_columns(sink, parts, broken)
     if kind == "jsonl":
-        return lines
-    # Without a fixed time the same events would compress to different bytes.
-    return gzip.compress(lines, compresslevel=6, mtime=0)
+        return _render_lines(sink, parts, broken)
+    # Without a fixed time and name the same events would compress to different bytes.
+    with gzip.GzipFile("", "wb", compresslevel=6, fileobj=sink, mtime=0) as zipped:
+        return _render_lines(zipped, parts, broken)
 
 
-def _json_lines(table: pa.Table) -> Iterator[str]:
+def _render_columns(sink: IO[bytes], parts: Parts, broken: Sequence[Broken]) -> int:
+    rows = 0
+    with pq.ParquetWriter(
+        sink, _EVENT_SCHEMA, compression="zstd", use_dictionary=list(_REPEATING)
+    ) as writer:
+        for frame in parts:
+            writer.write_table(_event_table(frame))
+            rows += len(frame)
+        if broken:
+            writer.write_table(_event_table(event_mess.frame_of(broken)))
+    return rows + len(broken)
+
+
+def _render_lines(sink: IO[bytes] | gzip.GzipFile, parts: Parts, broken: Sequence[Broken]) -> int:
+    rows = 0
+    for frame in parts:
+        sink.write(b"".join(_json_lines(_event_table(frame))))
+        rows += len(frame)
+    for row in broken:
+        sink.write(row.line().encode() + b"\n")
+    return rows + len(broken)
+
+
+def _json_lines(table: pa.Table) -> Iterator[bytes]:
     columns = {name: table.column(name).to_pylist() for name in table.column_names}
     for name in _INSTANTS:
         millis = table.column(name).cast(pa.int64()).to_numpy() // 1_000
         text = np.datetime_as_string(millis.astype("datetime64[ms]"), unit="ms")
         columns[name] = [value + "Z" for value in text.tolist()]
-    columns["properties"] = [json.loads(text) for text in columns["properties"]]
+    # The properties are JSON already.
+    columns["properties"] = [orjson.Fragment(text) for text in columns["properties"]]
     names = list(columns)
     for values in zip(*columns.values(), strict=True):
-        yield json.dumps(dict(zip(names, values, strict=True)), separators=(",", ":")) + "\n"
+        yield orjson.dumps(dict(zip(names, values, strict=True)), option=orjson.OPT_APPEND_NEWLINE)
 
 
 def _event_table(frame: pd.DataFrame) -> pa.Table:
     columns = []
     for column in _EVENT_SCHEMA:
         if column.name in _INSTANTS:
-            micros = pd.DatetimeIndex(frame[column.name]).as_unit("us").asi8
+            given = pa.array(pd.DatetimeIndex(frame[column.name]).as_unit("us"), type=column.type)
             # Collectors keep milliseconds; all formats then say the same.
-            columns.append(pa.array(micros // 1_000 * 1_000, type=column.type))
+            columns.append(pc.floor_temporal(given, unit="millisecond"))
         elif column.name == "properties":
-            columns.append(pa.array(_properties(frame), type=column.type))
+            columns.append(_properties(frame))
         elif column.name in frame.columns:
             columns.append(_strings(frame[column.name]))
         else:
@@ -215,32 +288,39 @@ def _strings(values: pd.Series) -> pa.Array:
     return array.combine_chunks() if isinstance(array, pa.ChunkedArray) else array
 
 
-def _properties(frame: pd.DataFrame) -> list[str]:
+def _properties(frame: pd.DataFrame) -> pa.Array:
     """The properties as JSON text, the feature among them."""
-    texts = frame["properties"].tolist() if "properties" in frame.columns else [None] * len(frame)
-    features = frame["feature"].tolist() if "feature" in frame.columns else [None] * len(frame)
-    # Plain Python: a day has a few thousand rows, for which column operations cost more.
-    return [
-        _with_feature(text if isinstance(text, str) else "{}", feature)
-        for text, feature in zip(texts, features, strict=True)
-    ]
-
-
-def _with_feature(text: str, feature: object) -> str:
-    if not isinstance(feature, str) or '"feature"' in text:
+    empty = pa.nulls(len(frame), pa.string())
+    text = _strings(frame["properties"]) if "properties" in frame.columns else empty
+    text = pc.fill_null(text, "{}")
+    if "feature" not in frame.columns:
         return text
-    head = '{"feature":' + encode_basestring_ascii(feature)
-    return head + "}" if text == "{}" else head + "," + text[1:]
+    coded = _strings(frame["feature"]).dictionary_encode()
+    heads = pa.array(['{"feature":' + json.dumps(f) for f in coded.dictionary.to_pylist()])
+    head = heads.cast(pa.string()).take(coded.indices)
+    rest = pc.if_else(
+        pc.equal(text, "{}"),
+        "}",
+        pc.binary_join_element_wise(",", pc.utf8_slice_codeunits(text, 1), ""),
+    )
+    joined = pc.binary_join_element_wise(head, rest, "")
+    plain = pc.or_(pc.is_null(head), pc.match_substring(text, '"feature"'))
+    return pc.if_else(plain, text, joined)
 
 
-def write_usage_monthly(path: Path, usage_monthly: pd.DataFrame, before: date) -> int:
+def write_usage_monthly(
+    path: Path, usage_monthly: pd.DataFrame, before: date, broken: pd.DataFrame | None = None
+) -> int:
     """Write the workspace-months before the month in which raw events begin; number of rows.
 
     Args:
         path: the Parquet file; rewritten only if its content changes.
         usage_monthly: workspace_id, month, active_users, events, features_used, licences.
         before: first day of raw events; months from then on are left out.
+        broken: rows that are no workspace-months, written last.
     """
+    if broken is not None:
+        usage_monthly = pd.concat([usage_monthly, broken], ignore_index=True)
     months = pd.to_datetime(usage_monthly["month"])
     if months.dt.tz is not None:
         months = months.dt.tz_localize(None)
@@ -336,9 +416,12 @@ class CompanyFiles:
         folder: Path,
         *,
         event_days: int | None = None,
+        with_events: bool = True,
         progress: Progress = lambda _: None,
     ) -> None:
         self._world = world
+        self._with_events = with_events
+        self._first: date | None = None
         self._folder = folder
         self._event_days = event_days
         self._progress = progress
@@ -353,38 +436,55 @@ class CompanyFiles:
         tables = self._world.tables
         write_desk(self._folder / "desk", tables, now)
         if "usage_monthly" in tables:
-            write_usage_monthly(self._folder / USAGE_MONTHLY, tables["usage_monthly"], first)
-        return extend_events(self._folder / "events", self._source(), first, last, self._progress)
+            monthly = tables["usage_monthly"]
+            write_usage_monthly(
+                self._folder / USAGE_MONTHLY,
+                monthly,
+                first,
+                event_mess.negative_months(monthly, self._world.config.seed),
+            )
+        if not self._with_events:
+            self._first = first
+            return report_of({}, 0, 0)
+        return extend_events(
+            self._folder / "events",
+            lambda first, last: self._usage.days(first, last),
+            first,
+            last,
+            self._progress,
+            lambda first, last: broken_events(self._usage, first, last),
+        )
+
+    def raw_from(self, now: datetime) -> date:
+        """First day received of which raw events are kept, of a company whose clock says `now`."""
+        last = (now.astimezone(UTC) - timedelta(microseconds=1)).date()
+        return self._raw_from(min(last, self._world.config.last_day))
 
     def _raw_from(self, last: date) -> date:
         """First day received of which raw events are kept; fixed by the first export."""
+        if self._first is not None:
+            return self._first
         written = read_manifest(self._folder / "events")
         if written:
             return min(date.fromisoformat(str(e["received_on"])) for e in written.values())
         if self._event_days is not None:
             return last - timedelta(days=self._event_days - 1)
-        from sample_company.world.usage import raw_from
-
         return min(raw_from(self._world.config), last)
 
-    def _source(self) -> DaySource:
-        world = self._world
-
-        def days(first: date, last: date) -> Days:
-            # Only exports of events need the generator of events.
-            from sample_company.world.usage import iter_usage_days
-
-            yield from iter_usage_days(cast(Any, world), first, last)
-
-        return days
+    @cached_property
+    def _usage(self) -> Usage:
+        return Usage.of(self._world.tables, self._world.config)
 
     def env(self) -> dict[str, str]:
         """Settings that point a reader at these files."""
-        return {
+        events = {
             "TENURE_EVENTS_PATH": str(self._folder / "events"),
+            "TENURE_EVENTS_MANIFEST": str(self._folder / "events" / MANIFEST),
+        }
+        return {
+            **(events if self._with_events else {}),
             "TENURE_DESK_PATH": str(self._folder / "desk"),
             "TENURE_USAGE_MONTHLY_PATH": str(self._folder / USAGE_MONTHLY),
-            "TENURE_EVENTS_MANIFEST": str(self._folder / "events" / MANIFEST),
         }
 
 
@@ -399,8 +499,12 @@ def _write(path: Path, body: bytes, changed_at: datetime | None) -> None:
     scratch = path.with_name(path.name + ".tmp")
     scratch.write_bytes(body)
     if changed_at is not None:
-        os.utime(scratch, (changed_at.timestamp(), changed_at.timestamp()))
+        _stamp(scratch, changed_at)
     scratch.replace(path)
+
+
+def _stamp(path: Path, changed_at: datetime) -> None:
+    os.utime(path, (changed_at.timestamp(), changed_at.timestamp()))
 
 
 def _end_of(day: date) -> datetime:
@@ -412,7 +516,7 @@ def _days(first: date, last: date) -> Iterator[date]:
         yield first + timedelta(days=number)
 
 
-def _runs(days: list[date]) -> Iterator[tuple[date, date]]:
+def runs(days: list[date]) -> Iterator[tuple[date, date]]:
     """Runs of consecutive days."""
     start: date | None = None
     previous: date | None = None

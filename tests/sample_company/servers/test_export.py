@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from sample_company import export
+from sample_company.world import event_mess
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 2, 20)
 
@@ -37,10 +39,19 @@ def day_of_events(day: date) -> pd.DataFrame:
     })  # fmt: skip
 
 
-def source(first: date, last: date) -> Iterator[tuple[date, pd.DataFrame]]:
+def source(first: date, last: date) -> Iterator[tuple[date, list[pd.DataFrame]]]:
     for number in range((last - first).days + 1):
         day = first + timedelta(days=number)
-        yield day, day_of_events(day)
+        frame = day_of_events(day)
+        yield day, [frame[:1], frame[1:]]
+
+
+def rendered(
+    frame: pd.DataFrame, kind: event_mess.Format, broken: Sequence[event_mess.Broken] = ()
+) -> bytes:
+    sink = io.BytesIO()
+    assert export.render_events(sink, [frame], kind, broken) == len(frame) + len(broken)
+    return sink.getvalue()
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -63,7 +74,7 @@ def test_every_day_is_written_once_and_the_manifest_tells_the_truth(tmp_path: Pa
         assert entry["sha256"] == found[path]
         assert entry["size"] == (tmp_path / path).stat().st_size
     assert {Path(p).suffix for p in entries} == {".parquet", ".jsonl", ".gz"}
-    assert report.rows == sum(len(frame) for _, frame in source(FIRST, LAST))
+    assert report.rows == sum(len(part) for _, parts in source(FIRST, LAST) for part in parts)
 
 
 def test_a_later_export_adds_files_and_leaves_the_old_ones_byte_identical(tmp_path: Path) -> None:
@@ -86,11 +97,11 @@ def test_an_export_killed_half_way_is_completed_to_the_same_bytes(tmp_path: Path
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     export.extend_events(whole, source, FIRST, LAST)
 
-    def dying(first: date, last: date) -> Iterator[tuple[date, pd.DataFrame]]:
-        for day, frame in source(first, last):
+    def dying(first: date, last: date) -> Iterator[tuple[date, list[pd.DataFrame]]]:
+        for day, parts in source(first, last):
             if day == date(2026, 2, 11):
                 raise KeyboardInterrupt
-            yield day, frame
+            yield day, parts
 
     with pytest.raises(KeyboardInterrupt):
         export.extend_events(broken, dying, FIRST, LAST)
@@ -104,10 +115,10 @@ def test_an_export_killed_half_way_is_completed_to_the_same_bytes(tmp_path: Path
 
 def test_all_formats_say_the_same(tmp_path: Path) -> None:
     frame = day_of_events(date(2026, 1, 3))
-    (tmp_path / "d.parquet").write_bytes(export.render_events(frame, "parquet"))
+    (tmp_path / "d.parquet").write_bytes(rendered(frame, "parquet"))
     table = pq.read_table(tmp_path / "d.parquet").to_pylist()
-    lines = export.render_events(frame, "jsonl").decode().splitlines()
-    zipped = gzip.decompress(export.render_events(frame, "jsonl.gz")).decode().splitlines()
+    lines = rendered(frame, "jsonl").decode().splitlines()
+    zipped = gzip.decompress(rendered(frame, "jsonl.gz")).decode().splitlines()
     assert lines == zipped
     for row, line in zip(table, lines, strict=True):
         said = json.loads(line)
