@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from sample_company import export
 from sample_company.servers.company import CompanyServers, Crm
@@ -30,7 +30,12 @@ from sample_company.servers.salesforce import SalesforceSettings
 from sample_company.servers.stripe import StripeSettings
 
 if TYPE_CHECKING:
+    from sample_company.servers.postgres import UsageDatabase
     from sample_company.world.build import World
+
+
+#: Where the raw events of a company are to be found.
+Usage = Literal["files", "postgres", "both"]
 
 
 class Running(dict[str, str]):
@@ -52,6 +57,7 @@ class Running(dict[str, str]):
         salesforce: SalesforceSettings | None,
         hubspot: HubSpotSettings | None = None,
         crm: Crm = "salesforce",
+        usage: Usage = "files",
     ) -> None:
         super().__init__()
         if crm == "hubspot":
@@ -59,7 +65,10 @@ class Running(dict[str, str]):
         self.world = world
         self.folder = folder
         self._now = now
-        self._files = export.CompanyFiles(world, folder, event_days=event_days)
+        self._files = export.CompanyFiles(
+            world, folder, event_days=event_days, with_events=usage != "postgres"
+        )
+        self._database = None if usage == "files" else _database(world, self._files)
         self.servers = CompanyServers(
             world.tables,
             lambda: self._now,
@@ -92,6 +101,24 @@ class Running(dict[str, str]):
         return self.servers.hubspot
 
     @property
+    def database(self) -> UsageDatabase:
+        """The product's database, if usage is there; `.server` reaches it as its owner."""
+        if self._database is None:
+            raise ValueError("the usage lies in files only; ask for usage='postgres' or 'both'")
+        return self._database
+
+    def start_database(self) -> None:
+        """Start the product's database, if there is one."""
+        if self._database is not None:
+            self._database.start()
+            self.update(self._database.env())
+
+    def stop_database(self) -> None:
+        """Stop it."""
+        if self._database is not None:
+            self._database.stop()
+
+    @property
     def now(self) -> datetime:
         """The company's clock."""
         return self._now
@@ -103,6 +130,8 @@ class Running(dict[str, str]):
         """
         self._now = _instant(now)
         self._files.extend(self._now)
+        if self._database is not None:
+            self._database.extend(self._now)
 
 
 @contextmanager
@@ -116,6 +145,7 @@ def running(
     salesforce: SalesforceSettings | None = None,
     hubspot: HubSpotSettings | None = None,
     crm: Crm = "salesforce",
+    usage: Usage = "files",
 ) -> Iterator[Running]:
     """Serve a world from threads of this process on free ports of the loopback interface.
 
@@ -129,6 +159,7 @@ def running(
         salesforce: credentials, token life, quota and page size of the Salesforce org.
         hubspot: token, scopes and limits of the HubSpot account.
         crm: which of the two the company has; with HubSpot, every id of the world is HubSpot's.
+        usage: where the raw events are: in files, in a table of PostgreSQL, or in both.
 
     Yields:
         A dictionary of settings with `.set_now()`, `.faults`, `.stripe`, `.salesforce` or
@@ -137,14 +168,27 @@ def running(
     instant = _instant(now if now is not None else world.config.last_day + timedelta(days=1))
     own = folder is None
     place = folder or Path(tempfile.mkdtemp(prefix="sample-company-"))
+    company = None
     try:
-        company = Running(world, instant, place, event_days, stripe, salesforce, hubspot, crm)
+        company = Running(
+            world, instant, place, event_days, stripe, salesforce, hubspot, crm, usage
+        )
+        company.start_database()
         company.set_now(instant)
         with company.servers:
             yield company
     finally:
+        if company is not None:
+            company.stop_database()
         if own:
             shutil.rmtree(place, ignore_errors=True)
+
+
+def _database(world: World, files: export.CompanyFiles) -> UsageDatabase:
+    # Only tests that ask for the database need its driver and its server.
+    from sample_company.servers.postgres import UsageDatabase
+
+    return UsageDatabase(world, first_day=files.raw_from, progress=lambda _: None)
 
 
 def _instant(value: datetime | date) -> datetime:

@@ -23,19 +23,22 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import adbc_driver_postgresql.dbapi
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from sample_company import export
+from sample_company.world.event_mess import Broken, event_path
+from sample_company.world.usage import Usage, broken_events
 
 if TYPE_CHECKING:
     from sample_company.world.build import World
@@ -60,6 +63,8 @@ create table {EVENTS} (
 );
 create index on {EVENTS} (received_at);
 """
+#: Broken rows that a table can hold; a line of JSON can be broken in other ways.
+_BROKEN = ("no_message_id", "no_event", "no_event_at", "before_2000", "future_date")
 #: Columns of an event file, by the column of the table.
 _FROM_FILE = {
     "event_id": "message_id",
@@ -220,11 +225,12 @@ class UsageDatabase:
     """The product's database: its events up to a moment, and a role that may only read them."""
 
     def __init__(
-        self, world: World, *, first_day: Callable[[datetime], Any], progress: Progress
+        self, world: World, *, first_day: Callable[[datetime], date], progress: Progress
     ) -> None:
         self._world = world
         self._first_day = first_day
         self._progress = progress
+        self._usage = Usage.of(world.tables, world.config)
         self._until: datetime | None = None
         self._reader_password = f"{secrets.token_urlsafe(12)}#{secrets.randbelow(100)}"
         self.server = PostgresServer()
@@ -250,15 +256,17 @@ class UsageDatabase:
         Unlike event files, which appear when their day is over, rows are there the moment they are
         received.
         """
-        from sample_company.world.usage import iter_usage_days
-
         config = self._world.config
         last = min((now.astimezone(UTC) - timedelta(microseconds=1)).date(), config.last_day)
         first = self._until.date() if self._until is not None else self._first_day(now)
         added = 0
+        if first > last:
+            return added
+        spoilt = export.by_file(broken_events(self._usage, first, last))
         with self.server.connected() as connection, connection.cursor() as cursor:
-            for day, frame in iter_usage_days(cast(Any, self._world), first, last):
-                rows = self._unwritten(_table(frame), now)
+            for day, parts in self._usage.days(first, last):
+                broken = [b for b in spoilt.get(event_path(day), ()) if b.kind in _BROKEN]
+                rows = self._unwritten(_table(parts, broken), now)
                 if rows.num_rows:
                     _append(cursor, rows)
                 added += rows.num_rows
@@ -280,8 +288,6 @@ class UsageDatabase:
         }
 
     def _unwritten(self, rows: pa.Table, now: datetime) -> pa.Table:
-        import pyarrow.compute as pc
-
         received = rows["received_at"]
         kept = pc.less(received, pa.scalar(now, received.type))
         if self._until is not None:
@@ -289,15 +295,17 @@ class UsageDatabase:
         return rows.filter(kept)
 
 
-def _table(frame: Any) -> pa.Table:
+def _table(parts: export.Parts, broken: Sequence[Broken]) -> pa.Table:
     """A day's events, cell by cell what their file would hold."""
-    whole = pq.read_table(io.BytesIO(export.render_events(frame, "parquet")))
+    file = io.BytesIO()
+    export.render_events(file, parts, "parquet", broken)
+    file.seek(0)
+    whole = pq.read_table(file)
     return pa.table({name: whole[source] for name, source in _FROM_FILE.items()})
 
 
 def _append(cursor: Any, rows: pa.Table) -> None:
-    mode: Literal["create"] = "create"
-    cursor.adbc_ingest("arrived", rows, mode=mode, temporary=True)
+    cursor.adbc_ingest("arrived", rows, mode="create", temporary=True)
     names = ", ".join(_FROM_FILE)
     values = names.replace("properties", "properties::jsonb")
     cursor.execute(
