@@ -101,8 +101,15 @@ def event_path(day: date, kind: Format | None = None) -> str:
     return f"{day:%Y/%m}/events-{day.isoformat()}.{kind or event_format(day)}"
 
 
-def broken_between(seed: int, first: date, last: date) -> list[Broken]:
-    """The broken rows of the files of some days, by file and number; workspaces are still open."""
+def broken_between(seed: int, first: date, last: date, kind: Format | None = None) -> list[Broken]:
+    """The broken rows of the files of some days, by file and number; workspaces are still open.
+
+    Args:
+        seed: the company's.
+        first: first day received.
+        last: last day received.
+        kind: format of all files; None where it goes by the day.
+    """
     noise = Noise(Rng(seed))
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
     numbers = np.asarray([day.toordinal() for day in days], dtype=np.int64)
@@ -110,15 +117,16 @@ def broken_between(seed: int, first: date, last: date) -> list[Broken]:
     in_lines = noise.whole(1, 3, "broken.lines", numbers)
     found = []
     for at, day in enumerate(days):
-        is_lines = event_format(day) != "parquet"
+        path = event_path(day, kind)
+        is_lines = not path.endswith(".parquet")
         count = int(in_lines[at]) if is_lines else int(in_columns[at])
-        found += [_broken(noise, day, number, is_lines) for number in range(count)]
+        found += [_broken(noise, day, path, number) for number in range(count)]
     return found
 
 
-def _broken(noise: Noise, day: date, number: int, is_lines: bool) -> Broken:
+def _broken(noise: Noise, day: date, path: str, number: int) -> Broken:
     keys = (np.asarray([day.toordinal()], dtype=np.int64), number)
-    kinds = _ANYWHERE + (_LINES * 2 if is_lines else ())
+    kinds = _ANYWHERE + (() if path.endswith(".parquet") else _LINES * 2)
     kind = kinds[int(noise.whole(0, len(kinds) - 1, "broken.kind", *keys)[0])]
     second = float(noise.uniform("broken.second", *keys)[0]) * 86_000.0
     received = datetime.combine(day, time(), tzinfo=UTC) + timedelta(seconds=int(second) + 60)
@@ -132,7 +140,7 @@ def _broken(noise: Noise, day: date, number: int, is_lines: bool) -> Broken:
         said = received + timedelta(days=ahead)
     key = fold(*keys, 77)
     return Broken(
-        file=event_path(day),
+        file=path,
         number=number,
         kind=kind,
         message_id=None if kind == "no_message_id" else f"m_{int(key[0]):016x}",
