@@ -354,10 +354,22 @@ def write_desk(folder: Path, tables: Tables, now: datetime) -> int:
         if name not in tables:
             continue
         frame = desk_sheet(name, tables[name], now)
+        if "desk_slips" in tables:
+            frame = with_slips(name, frame, tables["desk_slips"], now)
         rows += len(frame)
         text = frame.to_csv(index=False, lineterminator="\n")
         _write(folder / f"{name}.csv", text.encode(), now - timedelta(seconds=1))
     return rows
+
+
+def with_slips(name: str, sheet: pd.DataFrame, slips: pd.DataFrame, now: datetime) -> pd.DataFrame:
+    """The sheet with the rows below it in which somebody typed what cannot be read."""
+    known = pd.to_datetime(slips["known_at"], utc=True) < pd.Timestamp(now)
+    own = slips.loc[known & (slips["sheet"] == name), "cells"]
+    if own.empty:
+        return sheet
+    typed = pd.DataFrame([json.loads(cells) for cells in own], columns=sheet.columns, dtype=object)
+    return pd.concat([sheet.astype(object), typed], ignore_index=True)
 
 
 def desk_sheet(name: str, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:

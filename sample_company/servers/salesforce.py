@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -27,6 +27,8 @@ from sample_company.servers.versions import Cache, Positions, as_microseconds
 
 VERSIONS = tuple(range(50, 67))
 _LOCATOR_LIMIT = 1000
+#: How far back deletions and changes are told apart from queries.
+_REPLICATION = timedelta(days=30)
 _DATA = re.compile(r"/services/data/v(\d+)\.0(?P<rest>/.*)?")
 
 
@@ -444,6 +446,10 @@ class SalesforceService:
         start, end = (_parse_instant(request.get(name), name) for name in ("start", "end"))
         if not thing.has("SystemModstamp"):
             raise _not_found()
+        if start < self._clock() - _REPLICATION:
+            raise SalesforceError(
+                400, "INVALID_REPLICATION_DATE", "startDate cannot be more than 30 days ago"
+            )
         since = as_microseconds(start)
         until = min(as_microseconds(end), as_microseconds(self._clock()) + 1)
         covered = end.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
@@ -459,7 +465,10 @@ class SalesforceService:
                         for (key, _), at in zip(gone, when, strict=True)
                     ],
                     "earliestDateAvailable": View.render_values(
-                        np.asarray([since], dtype="datetime64[us]"), "datetime"
+                        np.asarray(
+                            [as_microseconds(self._clock() - _REPLICATION)], dtype="datetime64[us]"
+                        ),
+                        "datetime",
                     )[0],
                     "latestDateCovered": covered,
                 }

@@ -95,9 +95,13 @@ class SObject:
             if "created_at" in rows.columns
             else first
         )
-        self.erased: npt.NDArray[np.bool_] | None = (
-            rows["is_erased"].to_numpy(dtype=bool) if "is_erased" in rows.columns else None
-        )
+        #: Versions that say the record has left the recycle bin, or never was in it.
+        self.erased: npt.NDArray[np.bool_] = np.zeros(len(rows), dtype=bool)
+        for flag in ("is_erased", "is_purged"):
+            if flag in rows.columns:
+                self.erased |= rows[flag].astype("boolean").fillna(False).to_numpy(dtype=bool)
+        #: When a record that belongs to another one went with it; set by `goes_with`.
+        self.gone_at: npt.NDArray[np.int64] | None = None
         system = [Field("Id", "id", key)]
         if has_is_deleted:
             system.append(Field("IsDeleted", "boolean"))
@@ -147,18 +151,34 @@ class SObject:
         Deleted ones lie in the recycle bin and are included; erased ones skipped the bin.
         """
         positions = self.versions.visible(now)
-        if self.erased is not None:
-            positions = positions[~self.erased[positions]]
+        positions = positions[~self.erased[positions]]
+        if self.gone_at is not None:
+            positions = positions[self.gone_at[positions] > now]
         # Natural order of a query without ORDER BY: as created.
         return positions[np.argsort(self.created[positions], kind="stable")]
 
     def gone(self, since: int, until: int) -> list[tuple[str, int]]:
         """Ids deleted or erased in a range of time and when, oldest first."""
         at = self.versions.at
-        out = self.deleted if self.erased is None else self.deleted | self.erased
-        hits = np.flatnonzero(out & (at >= since) & (at < until))
+        hits = np.flatnonzero((self.deleted | self.erased) & (at >= since) & (at < until))
         keys = self.versions.frame[self.versions.key].to_numpy(dtype=object)[hits]
         return sorted(zip(keys.tolist(), at[hits].tolist(), strict=True), key=lambda row: row[1])
+
+    def erased_at(self) -> pd.Series:
+        """When each erased record was erased (microseconds), by id."""
+        hits = np.flatnonzero(self.erased)
+        keys = self.versions.frame[self.versions.key].to_numpy(dtype=object)[hits]
+        at = pd.Series(self.versions.at[hits], index=keys)
+        return at[~at.index.duplicated()]
+
+    def goes_with(self, parent: SObject, column: str) -> SObject:
+        """Let records vanish with the parent that the column names, once that is erased."""
+        gone = parent.erased_at()
+        place = gone.index.get_indexer(pd.Index(self.versions.frame[column].astype(object)))
+        # A last entry for whoever is still there: position -1 finds it.
+        at = np.append(gone.to_numpy(dtype=np.int64), np.iinfo(np.int64).max)[place]
+        self.gone_at = at if self.gone_at is None else np.minimum(self.gone_at, at)
+        return self
 
     def array(self, item: Field) -> Array:
         """A field over all versions, typed as `soql.Columns` wants it."""
@@ -250,7 +270,14 @@ class View:
     def _build(self, name: str) -> Array:
         head, _, rest = name.partition(".")
         if not rest:
-            return self.thing.array(self.thing.field(name))[self._positions]
+            item = self.thing.field(name)
+            values = self.thing.array(item)[self._positions]
+            if item.kind == "reference":
+                # Salesforce clears a lookup whose record is gone, and stamps nothing.
+                gone = self._catalogue.erased(item.reference_to, self.now)
+                if gone:
+                    values[pd.Series(values, dtype=object).isin(gone).to_numpy()] = None
+            return values
         parent, index = self._parent(self.thing.relation(head))
         if len(parent) == 0:
             return _nulls(parent.type_of(rest), len(self))
@@ -358,6 +385,16 @@ class Catalogue:
         """The object of that name in any case."""
         return self._by_name.get(name.lower())
 
+    def erased(self, names: Sequence[str], now: int) -> set[str]:
+        """Ids of the objects' records that had been erased by `now`."""
+        found: set[str] = set()
+        for name in names:
+            thing = self.find(name)
+            if thing is not None and thing.erased.any():
+                at = thing.erased_at()
+                found |= set(at.index[at.to_numpy() <= now])
+        return found
+
     @classmethod
     def of(cls, tables: Tables) -> Catalogue:
         """The org of a world; tables that the world lacks become objects without records."""
@@ -413,16 +450,27 @@ _ACCOUNT_FIELDS = (
     _pick("Segment__c", "segment", *_SEGMENTS),
     _pick("Region__c", "region"),
     _pick("Acquisition_Origin__c", "acquisition_origin", *_ORIGINS),
-    Field("Stripe_Customer_Id__c", "string", "billing_customer_id"),
-    Field("Workspace_Id__c", "string", "workspace_id"),
+    Field("Stripe_Customer_Id__c", "string", "crm_billing_customer_id"),
+    Field("Workspace_Id__c", "string", "crm_workspace_id"),
     Field("Is_Test__c", "boolean", "is_test"),
     Field("Displaced_Competitor__c", "string", "displaced_competitor_id"),
 )
 
 
 def _account_frame(tables: Tables) -> pd.DataFrame:
-    frame = tables["accounts"]
+    frame = _as_typed(tables["accounts"], "billing_customer_id", "workspace_id")
     return frame.assign(website="https://www." + frame["domain"].astype("str"))
+
+
+def _as_typed(frame: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    """Keys of other systems as they were typed into the CRM; right where no slip is noted."""
+    typed = {
+        f"crm_{name}": frame[f"crm_{name}"].fillna(frame[name])
+        if f"crm_{name}" in frame.columns
+        else frame[name]
+        for name in columns
+    }
+    return frame.assign(**typed)
 
 
 def _account(tables: Tables) -> SObject:
@@ -533,7 +581,7 @@ _OPPORTUNITY_FIELDS = (
     _pick("Loss_Reason_Detail__c", "loss_reason_detail"),
     Field("Lost_To_Competitor__c", "string", "lost_to_competitor_id"),
     Field("Acquisition_Cost__c", "currency", "acquisition_cost_usd"),
-    Field("Stripe_Subscription_Id__c", "string", "subscription_id"),
+    Field("Stripe_Subscription_Id__c", "string", "crm_subscription_id"),
     Field("Is_Rip_And_Replace__c", "boolean", "is_rip_and_replace"),
 )
 
@@ -549,7 +597,7 @@ def _optional(fields: Sequence[Field], frame: pd.DataFrame, *names: str) -> tupl
 
 
 def _opportunity_frame(tables: Tables) -> pd.DataFrame:
-    frame = tables["opportunities"]
+    frame = _as_typed(tables["opportunities"], "subscription_id")
     return frame.assign(type=_words(frame["opportunity_type"], _OPPORTUNITY_TYPES))
 
 
@@ -567,7 +615,7 @@ def _words(column: pd.Series, words: Mapping[str, str]) -> pd.Series:
 def _opportunity_contact_role(tables: Tables) -> SObject:
     frame = _table(tables, "opportunity_contacts", "opportunity_id", "contact_id", "role",
                    "is_primary")  # fmt: skip
-    return SObject(
+    role = SObject(
         "OpportunityContactRole",
         "00K",
         *_keyed(frame, "opportunity_contact_id", "00K", "opportunity_id", "contact_id"),
@@ -579,6 +627,8 @@ def _opportunity_contact_role(tables: Tables) -> SObject:
         ),
         label="Opportunity Contact Role",
     )
+    role.goes_with(_opportunity(tables), "opportunity_id")
+    return role.goes_with(_contact(tables), "contact_id")
 
 
 def _keyed(frame: pd.DataFrame, key: str, prefix: str, *columns: str) -> tuple[pd.DataFrame, str]:
@@ -701,7 +751,7 @@ def _event_relation(tables: Tables) -> SObject:
             Field("IsInvitee", "boolean", "is_invitee"),
         ),
         label="Event Relation",
-    )
+    ).goes_with(_contact(tables), "contact_id")
 
 
 _CASE_TYPES = {
@@ -775,7 +825,7 @@ def _campaign_member(tables: Tables) -> SObject:
             Field("FirstRespondedDate", "date", "responded_at"),
         ),
         label="Campaign Member",
-    )
+    ).goes_with(_contact(tables), "contact_id")
 
 
 def _risk_assessment(tables: Tables) -> SObject:
@@ -886,7 +936,7 @@ def _history(
             Field("NewValue", "string", "new_value"),
         ),
         has_modstamp=False,
-    )
+    ).goes_with(parent, "parent_id")
 
 
 def _changes(

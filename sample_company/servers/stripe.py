@@ -441,7 +441,8 @@ def _resources(data: StripeData) -> Iterable[_Resource]:
     yield _Resource(
         "customers", "customer", data.customers, data.render_customers,
         equals={}, hides="is_deleted",
-        search={"currency": "currency", "name": "name", "metadata[account_id]": "account_id"},
+        search={"currency": "currency", "name": "name",
+                "metadata[account_id]": "metadata_account_id"},
     )  # fmt: skip
     yield _Resource(
         "products", "product", data.products, data.render_products, search={"name": "name"}

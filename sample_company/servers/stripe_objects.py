@@ -93,7 +93,7 @@ class StripeData:
 
     def __init__(self, tables: Tables, account_version: str = NEWEST) -> None:
         self.account_version = Version(account_version)
-        self.customers = Table.of(tables["billing_customers"], "billing_customer_id")
+        self.customers = Table.of(_with_metadata(tables), "billing_customer_id")
         self.products = Table.of(tables["products"], "product_id", "known_at")
         self.prices = Table.of(tables["prices"], "price_id", "known_at")
         self.coupons = Table.of(tables["coupons"], "coupon_id", "known_at")
@@ -205,7 +205,10 @@ class StripeData:
                 "rendering_options": None,
             },
             "livemode": False,
-            "metadata": _metadata(account_id=r["account_id"]),
+            "metadata": _metadata(
+                account_id=r["metadata_account_id"],
+                workspace_id=r.get("metadata_workspace_id"),
+            ),
             "name": r["name"],
             "phone": None,
             "preferred_locales": [],
@@ -545,7 +548,7 @@ class StripeData:
             "latest_revision": None,
             "lines": line_list,
             "livemode": False,
-            "metadata": {},
+            "metadata": _metadata(duplicate_of=r.get("metadata_duplicate_of")),
             "next_payment_attempt": None,
             "number": r["number"],
             "on_behalf_of": None,
@@ -1129,6 +1132,15 @@ def _metadata(**values: Any) -> dict[str, str]:
 
 def _whole(value: Any) -> int | None:
     return None if value is None else int(value)
+
+
+def _with_metadata(tables: Tables) -> pd.DataFrame:
+    """Customers with the account their metadata names; the right one where no slip is noted."""
+    frame = tables["billing_customers"]
+    right = frame["account_id"]
+    if "metadata_account_id" not in frame.columns:
+        return frame.assign(metadata_account_id=right)
+    return frame.assign(metadata_account_id=frame["metadata_account_id"].fillna(right))
 
 
 def _domains(tables: Tables) -> dict[str, str]:

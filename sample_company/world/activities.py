@@ -89,6 +89,42 @@ def add_activities(tables: Tables, noise: Noise, panel: Panel) -> Tables:
     }
 
 
+def deal_campaigns(tables: Tables) -> pd.DataFrame:
+    """The campaign that each deal names as its source, for deals that have one.
+
+    The newest to which somebody of the account responded within 120 days before the deal was
+    entered.
+
+    Args:
+        tables: needs `opportunities`, `contacts`, `campaign_members`.
+
+    Returns:
+        opportunity_id, campaign_id, known_at (when the deal was entered).
+    """
+    deals = tables["opportunities"].drop_duplicates("opportunity_id")
+    deals = deals[deals["opportunity_type"].isin(["new_business", "expansion", "win_back"])]
+    home = tables["contacts"].drop_duplicates("contact_id").set_index("contact_id")["account_id"]
+    members = tables["campaign_members"]
+    responses = members[members["has_responded"]].drop_duplicates("campaign_member_id")
+    responses = responses.assign(account_id=responses["contact_id"].map(home))
+    found = pd.merge_asof(
+        deals[["opportunity_id", "account_id", "created_at"]].sort_values(
+            ["created_at", "opportunity_id"], kind="stable"
+        ),
+        responses[["account_id", "version_at", "campaign_id"]]
+        .dropna()
+        .sort_values(["version_at", "campaign_id"], kind="stable"),
+        left_on="created_at",
+        right_on="version_at",
+        by="account_id",
+        tolerance=pd.Timedelta(days=120),
+    )
+    found = found.rename(columns={"created_at": "known_at"})[
+        ["opportunity_id", "campaign_id", "known_at"]
+    ]
+    return found.dropna(subset=["campaign_id"]).reset_index(drop=True)
+
+
 def _performers(noise: Noise, staff: Staff, drawn: pd.DataFrame) -> npt.NDArray[np.object_]:
     """Who did it: someone of the function in charge."""
     result = np.full(len(drawn), None, dtype=object)

@@ -62,7 +62,17 @@ its last invoice is marked uncollectible). MRR counts until `ended_at`. This chu
 
 **End of service** = `ended_at` (equal to the period end with cancel_at_period_end, asked for at
 `canceled_at`). No credit for unused time is given (prorate false). Subscriptions replaced early end
-at the new one's `start_date`.
+at the new one's `start_date`. A **back-dated cancellation** is entered (`canceled_at`) days after
+`ended_at`, which is the due date; the period billed in between is paid back whole, or its invoice
+is marked uncollectible, and it counts for nothing.
+
+**What is not there any more.** A customer who left for good is deleted some months later: lists
+leave it out, its subscriptions and invoices stay and name it, and the CRM still knows whose it was.
+**Keys that lead nowhere**: customer.metadata (account_id, workspace_id) and the CRM's text fields
+(Stripe_Customer_Id__c, Stripe_Subscription_Id__c, Workspace_Id__c) are typed by people; never both
+sides of the link between a customer and its account are wrong.
+**Invoices sent twice**: a second, manual invoice over the same period and amount, voided days later
+or marked with metadata.duplicate_of.
 
 **Terms.** `metadata.term_months` (24, 36, or 12 on monthly bills) if present, else interval x count
 if >= 12 months, else evergreen with rolling 12 months. Terms count from the anchor (trial end or
@@ -117,7 +127,7 @@ from sample_company.clock import (
     to_dates,
     to_timestamps,
 )
-from sample_company.ids import stripe_ids
+from sample_company.ids import salesforce_ids, stripe_ids, workspace_ids
 from sample_company.rng import Rng
 from sample_company.world import contracts as con
 from sample_company.world.schema import CAUSES, CURRENCIES, MINOR_UNITS, PLANS, USD_PER_UNIT
@@ -129,6 +139,9 @@ Frames = dict[str, pd.DataFrame]
 
 RETRY_AFTER = 3 * DAY
 FINALISED_AFTER = HOUR
+#: Customers whose link to the CRM, or to a workspace, leads nowhere on one of the two sides.
+WRONG_KEY_SHARE = 0.007
+ORPHAN_SHARE = 0.01
 FEEDBACK = {
     "price_budget": "too_expensive",
     "competitor": "switched_service",
@@ -181,6 +194,9 @@ class Book:
         subs["notice_s"] = ends["notice_s"].fillna(con.NEVER).to_numpy(dtype=np.int64)
         subs["end_reason"] = ends["reason"].fillna(-1).to_numpy(dtype=np.int64)
         subs["stated"] = ends["stated"].fillna(-1).to_numpy(dtype=np.int64)
+        # Until when billing went on: past the end where the cancellation was back-dated.
+        late = subs["end_reason"].eq(con.VOLUNTARY) & (subs["notice_s"] > subs["end_s"])
+        subs["billed_s"] = np.where(late, subs["notice_s"], subs["end_s"])
         accounts = sim.accounts
         subs["currency"] = accounts.currency[subs["account"].to_numpy()]
         self.sim = sim
@@ -239,7 +255,7 @@ class Book:
         begin = np.maximum(switch["at_s"].to_numpy(), anchor)
         following = np.append(switch["at_s"].to_numpy()[1:], con.NEVER)
         same = np.append(uid[1:] == uid[:-1], False)
-        limit = np.minimum(np.where(same, following, con.NEVER), self.sub(uid, "end_s"))
+        limit = np.minimum(np.where(same, following, con.NEVER), self.sub(uid, "billed_s"))
         limit = np.minimum(limit, self.horizon + 1)
         anchor_month = month_of_second(anchor)
         day = anchor // DAY - month_start_day(anchor_month) + 1
@@ -589,15 +605,22 @@ def _invoice_facts(
     wait = np.where(facts["retried"], RETRY_AFTER, wait)
     facts["final_s"] = final
     facts["paid_s"] = np.where(charged, final + wait, final)
+    # A period billed before the cancellation was entered: paid back, or never to be collected.
+    billed = book.sub(uid, "billed_s")
+    in_vain = charged & (at >= end)
+    facts["is_paid_back"] = in_vain & (facts["paid_s"].to_numpy() < billed)
+    facts["is_written_off"] = in_vain & ~facts["is_paid_back"].to_numpy()
+    facts["closed_s"] = np.where(in_vain, billed, end)
     return facts
 
 
 def _invoice_versions(book: Book, names: Names, facts: pd.DataFrame) -> pd.DataFrame:
     """Draft, open, then paid, void or uncollectible; only the steps that differ."""
     f = facts
-    void, unpaid = f["is_void"].to_numpy(), f["is_unpaid"].to_numpy()
+    void = f["is_void"].to_numpy()
+    unpaid = f["is_unpaid"].to_numpy() | f["is_written_off"].to_numpy()
     created, final, paid = (f[c].to_numpy() for c in ("created_s", "final_s", "paid_s"))
-    end = book.sub(f["uid"].to_numpy(), "end_s")
+    end = f["closed_s"].to_numpy()
     steps = [
         (created, ~void & (final > created), "draft"),
         (final, ~void & (unpaid | (paid > final)), "open"),
@@ -621,7 +644,7 @@ def _invoice_versions(book: Book, names: Names, facts: pd.DataFrame) -> pd.DataF
     amount_paid = np.where(done, due, 0)
     by_transfer = v["by_transfer"].to_numpy()
     tries = np.where(v["retried"] & done, 2, np.where(draft | (due == 0) | by_transfer, 0, 1))
-    tries = np.where(status == "uncollectible", 4, tries)
+    tries = np.where((status == "uncollectible") & v["is_unpaid"].to_numpy(), 4, tries)
     row = names.rng.u64("invoice_number", uid, at) % np.uint64(10**8)
     void_ = status == "void"
     lost = status == "uncollectible"
@@ -652,6 +675,8 @@ def _invoice_versions(book: Book, names: Names, facts: pd.DataFrame) -> pd.DataF
             "paid_at": to_timestamps(v["paid_s"], ~done),
             "voided_at": to_timestamps(v["created_s"], ~void_),
             "marked_uncollectible_at": to_timestamps(np.where(lost, v["version_s"], 0), ~lost),
+            "metadata_duplicate_of": None,
+            "duplicate_of": None,
             "is_deleted": False,
         }
     )
@@ -673,12 +698,18 @@ def _manual_invoices(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
         amount = f["total"].to_numpy() if key == 1 else round_div(f["total"].to_numpy(), 10)
         invoice = names.make("in_", "manual", u, a, key)
         number = rng.u64("manual_number", u, a, key) % np.uint64(10**8)
+        begin = f["period_s"].to_numpy() if key == 1 else created
+        finish = f["end_s"].to_numpy() if key == 1 else created
+        # Finance takes most of them back and only writes on the others what they are.
+        kept = rng.chance("only_marked", 0.3, u, a) & (key == 1)
+        ended = np.where(kept, "uncollectible", "void" if key == 1 else "paid")
         for status, version in (
-            ("open", created),
-            ("void" if key == 1 else "paid", created + 2 * DAY),
+            (np.full(len(f), "open"), created),
+            (ended, created + 2 * DAY),
         ):
-            closed = np.full(len(f), status != "open")
-            settled = np.full(len(f), status == "paid")
+            closed = np.isin(status, ["void", "paid"])
+            settled = status == "paid"
+            written_off = status == "uncollectible"
             frames.append(
                 pd.DataFrame(
                     {
@@ -687,7 +718,7 @@ def _manual_invoices(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
                         "billing_customer_id": names.customer(u // 128),
                         "subscription_id": None,
                         "number": np.char.add("MAN-", number.astype(str)).astype(object),
-                        "status": status,
+                        "status": status.astype(object),
                         "billing_reason": "manual",
                         "collection_method": "send_invoice",
                         "currency": lower(book.sub(u, "currency")),
@@ -698,13 +729,15 @@ def _manual_invoices(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
                         "amount_remaining": np.where(closed, 0, amount),
                         "attempt_count": 0,
                         "created_at": to_timestamps(created),
-                        "period_start": to_timestamps(created),
-                        "period_end": to_timestamps(created),
+                        "period_start": to_timestamps(begin),
+                        "period_end": to_timestamps(finish),
                         "due_at": to_timestamps(created + 30 * DAY),
                         "finalized_at": to_timestamps(created),
                         "paid_at": to_timestamps(created + 2 * DAY, ~settled),
                         "voided_at": to_timestamps(created + 2 * DAY, ~closed | settled),
-                        "marked_uncollectible_at": to_timestamps(created, settled | ~settled),
+                        "marked_uncollectible_at": to_timestamps(version, ~written_off),
+                        "metadata_duplicate_of": optional(names.invoice(u, a), written_off),
+                        "duplicate_of": names.invoice(u, a) if key == 1 else None,
                         "is_deleted": False,
                     }
                 )
@@ -723,8 +756,8 @@ def _manual_invoices(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
                     "discount_amount": 0,
                     "discount_id": None,
                     "currency": lower(book.sub(u, "currency")),
-                    "period_start": to_timestamps(created),
-                    "period_end": to_timestamps(created),
+                    "period_start": to_timestamps(begin),
+                    "period_end": to_timestamps(finish),
                     "is_proration": False,
                     "is_credit_proration": False,
                     "is_one_off": True,
@@ -744,14 +777,17 @@ def _payments(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
     uid, at = f["uid"].to_numpy(), f["invoice_at"].to_numpy()
     final, paid = f["final_s"].to_numpy(), f["paid_s"].to_numpy()
     unpaid, retried = f["is_unpaid"].to_numpy(), f["retried"].to_numpy()
-    refunded = ~unpaid & rng.chance("refunded", 0.010, uid, at)
-    disputed = ~unpaid & ~refunded & rng.chance("disputed", 0.004, uid, at)
+    back, never_paid = f["is_paid_back"].to_numpy(), f["is_written_off"].to_numpy()
+    settled = ~unpaid & ~never_paid
+    refunded = settled & (back | rng.chance("refunded", 0.010, uid, at))
+    disputed = settled & ~refunded & rng.chance("disputed", 0.004, uid, at)
     later = paid + rng.integers("refund_after", 4, 30, uid, at) * DAY
-    share = rng.integers("refund_share", 1, 6, uid, at)
+    later = np.where(back, f["closed_s"].to_numpy(), later)
+    share = np.where(back, 10, rng.integers("refund_share", 1, 6, uid, at))
     total = f["total"].to_numpy()
     refund = np.maximum(1, total * share // 10)
     nothing = np.zeros(len(f), dtype=np.int64)
-    rows = [(~unpaid, 0, paid, paid, "succeeded", nothing, False, False)]
+    rows = [(settled, 0, paid, paid, "succeeded", nothing, False, False)]
     for attempt, delay in enumerate((0, 3 * DAY, 8 * DAY, 15 * DAY), start=1):
         failing = unpaid if attempt > 1 else unpaid | retried
         tried = final + delay
@@ -869,11 +905,11 @@ def _subscription_versions(
     parts.append(
         event(
             ended["uid"],
-            ended["end_s"],
+            ended["billed_s"],
             9,
             status=3,
             ended_at=ended["end_s"],
-            canceled_at=np.where(at_once, ended["end_s"], np.nan),
+            canceled_at=np.where(at_once, ended["billed_s"], np.nan),
             pause=0,
             resumes_at=-1,
         )
@@ -882,7 +918,7 @@ def _subscription_versions(
     filled = [c for c in e.columns if c not in ("uid", "at", "order")]
     e[filled] = e.groupby("uid", sort=False)[filled].ffill()
     e = e.drop_duplicates(["uid", "at"], keep="last")
-    end = book.sub(e["uid"].to_numpy(), "end_s")
+    end = book.sub(e["uid"].to_numpy(), "billed_s")
     e = e[(e["at"] <= book.horizon) & (e["at"] <= end)].reset_index(drop=True)
     uid = e["uid"].to_numpy()
 
@@ -978,21 +1014,53 @@ def _customers(book: Book, names: Names, account_names: NDArray[np.object_]) -> 
             "late": True,
         }
     )
-    v = pd.concat([first.assign(late=False), failing], ignore_index=True)
-    v = v[v["known_s"] <= book.horizon].reset_index(drop=True)
+    v = pd.concat(
+        [first.assign(late=False), failing, _deletions(book, names.rng)], ignore_index=True
+    )
+    v = ordered(v[v["known_s"] <= book.horizon], "account", "known_s")
+    v["late"] = v.groupby("account")["late"].ffill().astype(bool)
     account = v["account"].to_numpy()
     created = first.set_index("account")["known_s"].reindex(account).to_numpy()
+    rng, a = names.rng, book.sim.accounts
+    # Whoever is deleted can only be found through the CRM, so there the keys are right.
+    wrong = rng.chance("customer_key_typo", WRONG_KEY_SHARE, account) & ~a.leaves_for_good[account]
+    lost = rng.chance("workspace_key_typo", ORPHAN_SHARE, account)
     return pd.DataFrame(
         {
             "billing_customer_id": names.customer(account),
             "version_at": to_timestamps(v["known_s"]),
             "account_id": names.account_ids[account],
+            "metadata_account_id": np.where(
+                wrong,
+                salesforce_ids("001", rng.u64("id_account_typo", account)),
+                names.account_ids[account],
+            ),
+            "metadata_workspace_id": workspace_ids(
+                np.where(
+                    lost,
+                    rng.u64("id_workspace_typo", account),
+                    rng.u64("id_workspace", account),
+                )
+            ),
             "name": account_names[account],
             "currency": lower(book.sim.accounts.currency[account]),
             "is_delinquent": v["late"],
-            "is_deleted": False,
+            "is_deleted": v["deleted"].eq(True),
             "created_at": to_timestamps(created),
         }
+    )
+
+
+def _deletions(book: Book, rng: Rng) -> pd.DataFrame:
+    """When the customers who never come back are deleted: months after the last invoice."""
+    s = book.subs
+    over = (s["end_s"] < con.NEVER) & (s["kind"] != con.SIDE)
+    over &= ~s["end_reason"].isin([con.SUPERSEDED, con.LATE])
+    gone = s[over & book.sim.accounts.leaves_for_good[s["account"].to_numpy()]]
+    account = gone["account"].to_numpy()
+    wait = rng.integers("deleted_after", 150, 450, account) * DAY
+    return pd.DataFrame(
+        {"account": account, "known_s": gone["billed_s"].to_numpy() + wait, "deleted": True}
     )
 
 

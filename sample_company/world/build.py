@@ -17,6 +17,7 @@ from sample_company.world.billing import Book, Names, build_billing
 from sample_company.world.config import WorldConfig
 from sample_company.world.contracts import simulate
 from sample_company.world.crm import account_ids, build_crm
+from sample_company.world.mess import planted, spoil_deals
 from sample_company.world.observables import add_observables
 from sample_company.world.schema import TABLES, TRUTH, conform
 from sample_company.world.truth import Holders, build_truth
@@ -41,6 +42,10 @@ def _core(config: WorldConfig) -> World:
     start_s = int(month_start_day(np.int64(config.start_month))) * DAY
     tables.update(build_billing(book, names, company, start_s))
     truth.update(build_truth(book, names, config.last_full_month))
+    horizon = pd.Timestamp(config.horizon_at)
+    tables["opportunities"] = spoil_deals(
+        conform(tables["opportunities"], TABLES["opportunities"]), rng, horizon
+    )
     return World(
         config,
         {name: conform(tables[name], columns) for name, columns in TABLES.items()},
@@ -56,13 +61,18 @@ def build_world(config: WorldConfig, *, observables: bool = True) -> World:
         observables: Whether to add what people, tickets, surveys and usage show of the state.
 
     Returns:
-        Tables by name (see `schema.TABLES` and the observables' modules) and the truth tables.
+        Tables by name (see `schema.TABLES` and the observables' modules) and the truth tables;
+        `truth_mess` lists what `mess.planted` says, and `usage.planted_mess` lists the rest.
     """
     world = _core(config)
-    if not observables:
-        return world
-    tables = dict(world.tables)
-    truth = dict(world.truth)
-    for name, frame in add_observables(tables, config, Rng(config.seed)).items():
-        (truth if name.startswith("truth_") else tables)[name] = frame
+    tables, truth = dict(world.tables), dict(world.truth)
+    if observables:
+        for name, frame in add_observables(tables, config, Rng(config.seed)).items():
+            (truth if name.startswith("truth_") else tables)[name] = frame
+        deals = tables["opportunities"]
+        source = tables["deal_campaigns"].set_index("opportunity_id")["campaign_id"]
+        tables["opportunities"] = deals.assign(
+            campaign_id=deals["opportunity_id"].map(source).astype("str")
+        )
+    truth["truth_mess"] = planted(tables, truth)
     return World(config, tables, truth)

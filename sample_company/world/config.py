@@ -97,6 +97,11 @@ class WorldConfig:
         return self.horizon_month if finished else self.horizon_month - 1
 
     @property
+    def rarity(self) -> float:
+        """Factor on the chance of what few customers ever meet, so that a small company has it."""
+        return 3.0 if self.size == "small" else 1.0
+
+    @property
     def scale(self) -> float:
         """Customers won a month, relative to the demo company."""
         if self.size == "small":

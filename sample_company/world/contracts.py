@@ -423,9 +423,19 @@ class Simulator:
         self.end_s[i] = end
 
     def _decide(
-        self, i: I64, month: int, years: Any, due: I64, decided: I64, evergreen: bool
+        self,
+        i: I64,
+        month: int,
+        years: Any,
+        due: I64,
+        decided: I64,
+        evergreen: bool,
+        entered: I64 | None = None,
     ) -> tuple[Bools, I64, I64]:
-        """Draw who leaves and why; every decision goes to the ledger with the oracle's chance."""
+        """Draw who leaves and why; every decision goes to the ledger with the oracle's chance.
+
+        A loss is known from `entered` on where that is given, anything else from `decided` on.
+        """
         h = lat.hazards(self.state, self.a, self.origin, i, month, years)
         p = 1.0 - np.exp(-h.sum(axis=1))
         lost = self.rng.chance("lost", p, i, month)
@@ -437,7 +447,7 @@ class Simulator:
             "decisions",
             uid=self.uid[i],
             due_s=due,
-            decided_s=decided,
+            decided_s=decided if entered is None else np.where(lost, entered, decided),
             month=month,
             is_evergreen=evergreen,
             cycle=self.term_no[i],
@@ -456,9 +466,15 @@ class Simulator:
         due = self._boundary(i, self.due[i])
         hours = self.rng.integers("notice_hours", 1, 5, i, month)
         decided = np.where(self.lag[i] == 0, due - hours * HOUR, self._inside("notice", i, month))
+        # The letter lay unopened: entered weeks after the term was due, and valid from that day.
+        unread = (self.lag[i] == 0) & (self.side[i] < 0)
+        unread &= self.rng.chance("cancelled_late", 0.40, i, month)
+        found = self.rng.integers("cancelled_late_by", 4, 25, i, month) * DAY
         years = np.where(self.term[i] == 12, 1.0, 0.8 * self.term[i] / 12)
-        lost, cause, stated = self._decide(i, month, years, due, decided, False)
-        self._schedule_end(i[lost], due[lost], decided[lost], VOLUNTARY, cause[lost], stated[lost])
+        entered = np.where(unread, due + found + hours * HOUR, decided)
+        lost, cause, stated = self._decide(i, month, years, due, decided, False, entered)
+        self._schedule_end(i[lost], due[lost], entered[lost], VOLUNTARY, cause[lost], stated[lost])
+        self._presumed_term(i[lost & unread], due[lost & unread])
         late = ~lost & self.rng.chance("late", 0.06, i, month)
         j, due_j = i[late], due[late]
         self._schedule_end(j, due_j, decided[late], LATE)
@@ -527,6 +543,19 @@ class Simulator:
         early = self.rng.chance("early", 0.07, self.uid[i], self.term_no[i])
         self.early[i] = early & (self.bill[i] >= 12) & ~self.evergreen[i]
 
+    def _presumed_term(self, i: I64, due: I64) -> None:
+        """The term that seemed to follow until a back-dated cancellation was entered."""
+        self.out.add(
+            "terms",
+            uid=self.uid[i],
+            term_no=self.term_no[i] + 1,
+            start_s=due,
+            due_s=self._boundary(i, self.due[i] + self.term[i]),
+            months=self.term[i],
+            is_evergreen=self.evergreen[i],
+            known_s=due,
+        )
+
     def _renew(self, i: I64, month: int) -> None:
         due = self.in_force[i] & (self.due[i] == month)
         due &= (self.end_month[i] < 0) | (self.end_month[i] > month)
@@ -589,6 +618,7 @@ class Simulator:
         gone = month - self.ended_month[everyone]
         able = self.ever[everyone] & ~self.in_force[everyone] & (self.next_month[everyone] < 0)
         able &= (gone >= 3) & (gone <= 48) & ~self.merged[everyone]
+        able &= ~self.a.leaves_for_good[everyone]
         recent = month - self.state.last_trigger[everyone] <= lat.TRIGGER_MEMORY_MONTHS
         chance = 0.0016 * np.where(recent, lat.TRIGGER_LIFT, 1.0)
         back = everyone[able & self.rng.chance("comes_back", chance, everyone, month)]
@@ -602,6 +632,10 @@ class Simulator:
     def _first_starts(self, everyone: I64, month: int) -> None:
         new = everyone[self.a.contract_month[everyone] == month]
         day = np.minimum(self.rng.integers("starts_on", 0, 31, new), days_in_month(month) - 1)
+        # Anchors on the 29th of February and on a 31st are rare by chance, so some are chosen.
+        length = days_in_month(month)
+        day = np.where((length == 29) & self.rng.chance("leap_day", 0.35, new), 28, day)
+        day = np.where((length == 31) & self.rng.chance("last_day", 0.03, new), 30, day)
         # Accounts are created in the first days of a month, so the contract must come after.
         day = np.maximum(day, np.where(self.a.created_month[new] == month, 4, 0))
         at = (month_start_day(month) + day) * DAY
@@ -689,7 +723,7 @@ class Simulator:
         if kind == NEW:
             # Some contracts reach billing days after they began: an edit to a month perhaps closed.
             backdated = (self.bill[i] >= 12) & self.invoiced[i] & (trial_end == 0)
-            backdated &= self.rng.chance("backdated", 0.04, i)
+            backdated &= self.rng.chance("backdated", 0.04 * self.config.rarity, i)
             delay = self.rng.integers("backdated_by", 3, 12, i) * DAY
             known = np.where(backdated, at + delay, at)
         self.term_start[i] = anchor_month
@@ -928,6 +962,10 @@ class Simulator:
         for name in ("changes", "discounts", "terms"):
             frame = frames[name]
             frames[name] = frame[frame["uid"].isin(signed)].reset_index(drop=True)
+        ends = frames["ends"].set_index("uid")["end_s"]
+        terms = frames["terms"]
+        over = terms["uid"].map(ends).fillna(NEVER).to_numpy() <= terms["start_s"].to_numpy()
+        frames["terms"] = terms[~over].reset_index(drop=True)
         return Simulation(self.a, horizon, frames)
 
 

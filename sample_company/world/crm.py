@@ -23,7 +23,17 @@ from sample_company.ids import SALESFORCE_PREFIX, salesforce_ids, workspace_ids
 from sample_company.rng import Rng
 from sample_company.world import contracts as con
 from sample_company.world import latent as lat
-from sample_company.world.billing import I64, Book, Frames, Names, nullable_ints, optional, ordered
+from sample_company.world.billing import (
+    I64,
+    ORPHAN_SHARE,
+    WRONG_KEY_SHARE,
+    Book,
+    Frames,
+    Names,
+    nullable_ints,
+    optional,
+    ordered,
+)
 from sample_company.world.config import WorldConfig
 from sample_company.world.names import company_names, people_names
 from sample_company.world.schema import (
@@ -39,6 +49,8 @@ Strings = NDArray[np.object_]
 
 VENDOR_DOMAIN = "tessellate.example"
 DUPLICATE_SHARE = 0.04
+#: Chance a month that a customer is bought by another one.
+PURCHASE_SHARE_A_MONTH = 0.0005
 COUNTRIES = (("United States", "Canada"), ("Germany", "United Kingdom"), ("Japan", "Singapore"))
 COUNTRY_OF_CURRENCY = ("United States", "Germany", "United Kingdom", "Japan")
 COMPETITOR_IDS = np.array(list(COMPETITORS), dtype=object)
@@ -241,7 +253,13 @@ def _constant_columns(book: Book, rng: Rng, names: Strings, domains: Strings) ->
 
 
 def _accounts(
-    book: Book, rng: Rng, constant: pd.DataFrame, owners: pd.DataFrame, created: I64, names: Names
+    book: Book,
+    rng: Rng,
+    constant: pd.DataFrame,
+    owners: pd.DataFrame,
+    bought: pd.DataFrame,
+    created: I64,
+    names: Names,
 ) -> pd.DataFrame:
     """Versions of every real account: created, owned, signed, gone, back, merged away."""
     a = book.sim.accounts
@@ -258,11 +276,12 @@ def _accounts(
     back = main[main["kind"] == con.WIN_BACK]
     e.append(event(back["account"], back["start_s"], 3, origin=ORIGINS.index("boomerang")))
     gone = main[(main["end_s"] < never) & ~main["end_reason"].isin([con.SUPERSEDED, con.LATE])]
-    e.append(event(gone["account"], gone["end_s"], 4, type=2))
+    e.append(event(gone["account"], gone["billed_s"], 4, type=2))
     m = book.sim["merges"]
     e.append(event(m["loser"], m["at_s"], 5, merged=m["survivor"]))
+    e.append(event(bought["child"], bought["at_s"], 6, parent=bought["parent"]))
     v = ordered(pd.concat(e, ignore_index=True), "account", "at", "order")
-    filled = ["type", "origin", "merged", "owner"]
+    filled = ["type", "origin", "merged", "owner", "parent"]
     v[filled] = v.groupby("account", sort=False)[filled].ffill()
     v = v.drop_duplicates(["account", "at"], keep="last")
     v = v[v["at"] <= book.horizon].reset_index(drop=True)
@@ -275,20 +294,65 @@ def _accounts(
     c = constant.iloc[account].reset_index(drop=True)
     types = np.array(["Prospect", "Customer", "Former Customer"], dtype=object)
     workspace = workspace_ids(rng.u64("id_workspace", account))
+    parent = v["parent"].fillna(-1).to_numpy(dtype=np.int64)
+    typed = _typed_keys(book, rng, names, account, workspace)
     return c.drop(columns="account").assign(
         account_id=names.account_ids[account],
         version_at=to_timestamps(v["at"]),
         account_type=types[v["type"].to_numpy().astype(np.int64)],
         acquisition_origin=np.array(ORIGINS, dtype=object)[v["origin"].to_numpy().astype(np.int64)],
         owner_employee_id=owners["employee_id"].to_numpy()[v["owner"].fillna(0).astype(np.int64)],
-        parent_account_id=None,
+        parent_account_id=optional(names.account_ids[np.maximum(parent, 0)], parent >= 0),
         billing_customer_id=optional(names.customer(account), customer),
         workspace_id=optional(workspace, customer),
+        crm_billing_customer_id=optional(typed[0], customer),
+        crm_workspace_id=optional(typed[1], customer),
         is_test=False,
         is_deleted=merged >= 0,
         merged_into=optional(names.account_ids[np.maximum(merged, 0)], merged >= 0),
         created_at=to_timestamps(created[account]),
     )
+
+
+def _typed_keys(
+    book: Book, rng: Rng, names: Names, account: I64, workspace: Strings
+) -> tuple[Strings, Strings]:
+    """Keys of billing and product as the CRM has them; wrong only where billing's own are right."""
+    known = ~book.sim.accounts.leaves_for_good[account]
+    wrong = known & rng.chance("crm_customer_typo", WRONG_KEY_SHARE, account)
+    wrong &= ~rng.chance("customer_key_typo", WRONG_KEY_SHARE, account)
+    orphan = rng.chance("crm_workspace_typo", ORPHAN_SHARE, account)
+    orphan &= ~rng.chance("workspace_key_typo", ORPHAN_SHARE, account)
+    nowhere = names.make("cus_", "customer_typo", account, length=14)
+    lost = workspace_ids(rng.u64("id_crm_workspace_typo", account))
+    return (
+        np.where(wrong, nowhere, names.customer(account)),
+        np.where(orphan, lost, workspace),
+    )
+
+
+def _purchases(book: Book, rng: Rng, share: float) -> pd.DataFrame:
+    """Companies bought by another customer, whose account then names the parent (child, parent).
+
+    Contracts stay where they are; where records are merged as well, `contracts` says so.
+    """
+    latent = book.sim["latent"]
+    active = latent[latent["is_active"]]
+    child, month = active["account"].to_numpy(), active["month"].to_numpy()
+    hit = rng.chance("bought", share, child, month)
+    rows: list[tuple[int, int, int]] = []
+    children: set[int] = set()
+    for i, m in zip(child[hit].tolist(), month[hit].tolist(), strict=True):
+        others = child[month == m]
+        others = others[(others != i) & ~np.isin(others, list(children))]
+        if i in children or not len(others):
+            continue
+        children.add(i)
+        rank = rng.uniform("buyer", others, i, m) - 0.5 * book.sim.accounts.segment[others]
+        at = (int(month_start_day(m)) + int(rng.integers("bought_on", 2, 27, i, m)[0])) * DAY
+        rows.append((i, int(others[np.argmin(rank)]), at + 14 * HOUR))
+    frame = pd.DataFrame(rows, columns=["child", "parent", "at_s"]).astype("int64")
+    return frame[frame["at_s"] <= book.horizon]
 
 
 def _extra_accounts(
@@ -313,6 +377,8 @@ def _extra_accounts(
         account_type="Prospect",
         billing_customer_id=None,
         workspace_id=None,
+        crm_billing_customer_id=None,
+        crm_workspace_id=None,
     )
     k = np.arange(3, dtype=np.int64)
     test = (
@@ -328,6 +394,8 @@ def _extra_accounts(
             owner_employee_id=None,
             billing_customer_id=None,
             workspace_id=None,
+            crm_billing_customer_id=None,
+            crm_workspace_id=None,
             displaced_competitor_id=None,
             is_test=True,
         )
@@ -376,6 +444,7 @@ def _deals(book: Book, rng: Rng, created: I64) -> pd.DataFrame:
         "cause": -1,
         "cac": np.nan,
         "won": False,
+        "corrected": never,
     }
     w = a.wins
     cac_noise = np.exp(0.25 * rng.normal("cac", a.index))
@@ -425,6 +494,9 @@ def _deals(book: Book, rng: Rng, created: I64) -> pd.DataFrame:
     told = np.where(why == con.PAYMENT_FAILED, end, book.sub(u, "notice_s"))
     # An account that never answered before the due date is closed by its owner on that day.
     closed = np.where(linked, replaced, np.where(ended, np.maximum(told, opened), due))
+    # Counted as renewed on the day, and corrected when the back-dated cancellation is entered.
+    presumed = ended & ~linked & (why == con.VOLUNTARY) & (told > end)
+    closed = np.where(presumed, due, closed)
     parts.append(
         pd.DataFrame(
             {
@@ -435,7 +507,8 @@ def _deals(book: Book, rng: Rng, created: I64) -> pd.DataFrame:
                 "created": opened,
                 "expected": due,
                 "closed": closed,
-                "won": ~ended | linked,
+                "won": ~ended | linked | presumed,
+                "corrected": np.where(presumed, told, never),
                 "uid": u,
                 "cause": np.where(ended & ~linked, book.sub(u, "stated"), -1),
             }
@@ -504,13 +577,15 @@ def _opportunities(
         (np.where(created < closed, created, never), "Prospecting"),
         (np.where((created < middle) & (middle < closed), middle, never), "Proposal"),
         (closed, "Closed"),
+        (d["corrected"].to_numpy(dtype=np.int64), "Corrected"),
     ]
     v = pd.concat([d.assign(at=at, step=step) for at, step in steps], ignore_index=True)
     v = v[v["at"] <= book.horizon].reset_index(drop=True)
     account, kind = v["account"].to_numpy(), v["kind"].to_numpy()
     key, at = v["key"].to_numpy(), v["at"].to_numpy()
-    done = (v["step"] == "Closed").to_numpy()
-    won = done & v["won"].to_numpy(dtype=np.bool_)
+    corrected = (v["step"] == "Corrected").to_numpy()
+    done = (v["step"] == "Closed").to_numpy() | corrected
+    won = done & v["won"].to_numpy(dtype=np.bool_) & ~corrected
     a = book.sim.accounts
     uid = v["uid"].to_numpy(dtype=np.int64)
     # Before a deal is won there is no subscription to take the amount from, except at renewals.
@@ -522,7 +597,11 @@ def _opportunities(
     amount = np.where(v["amount"].notna(), v["amount"], amount)
     # Someone typed another figure than the one that was billed.
     typo = won & rng.chance("typo", 0.02, account, kind, key)
+    billed = np.round(amount, 2)
     amount = np.round(np.where(typo, amount * 1.1, amount), 2)
+    slip = won & (uid >= 0) & rng.chance("subscription_key_typo", WRONG_KEY_SHARE, uid)
+    signed = names.subscription(np.maximum(uid, 0))
+    nowhere = names.make("sub_", "subscription_typo", np.maximum(uid, 0))
     reset = ordered(owners.assign(row=owners.index), "account", "owned_s")
     o_key = (reset["account"].to_numpy() << 33) + reset["owned_s"].to_numpy()
     place = np.searchsorted(o_key, (account << 33) + at, side="right") - 1
@@ -565,7 +644,12 @@ def _opportunities(
             ),
             "lost_to_competitor_id": optional(rival, lost & (cause == CAUSES.index("competitor"))),
             "acquisition_cost_usd": np.where(won, v["cac"], np.nan),
-            "subscription_id": optional(names.subscription(np.maximum(uid, 0)), won & (uid >= 0)),
+            "subscription_id": optional(signed, won & (uid >= 0)),
+            "crm_subscription_id": optional(np.where(slip, nowhere, signed), won & (uid >= 0)),
+            "campaign_id": None,
+            "loss_reason_detail": None,
+            "billing_amount": np.where(won & (uid >= 0), billed, np.nan),
+            "is_purged": False,
             "is_rip_and_replace": (origin == ORIGINS.index("rip_and_replace")) & (kind == 0),
             "is_deleted": False,
         }
@@ -684,7 +768,8 @@ def build_crm(
     first_contract = first.fillna(con.NEVER).to_numpy(dtype=np.int64)
     owners = _ownership(book, spells, rng, created, first_contract)
     constant = _constant_columns(book, rng, company, domains)
-    real = _accounts(book, rng, constant, owners, created, names)
+    bought = _purchases(book, rng, PURCHASE_SHARE_A_MONTH * config.rarity)
+    real = _accounts(book, rng, constant, owners, bought, created, names)
     extra, kinds = _extra_accounts(book, rng, real, created, names, start_s)
     accounts = pd.concat([real, extra], ignore_index=True)
     owners = owners[owners["owned_s"] <= book.horizon]

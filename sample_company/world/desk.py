@@ -18,7 +18,7 @@ import pandas as pd
 from sample_company.rng import F64, I64, U64
 from sample_company.world.noise import Bool, Noise, either, fold, key_of, spread
 from sample_company.world.offer import add_offer
-from sample_company.world.office import business_day, days, hours, utc
+from sample_company.world.office import business_day, days, hours, naive, utc
 from sample_company.world.panel import FAR, Days, Panel, Tables, dates, happened, only, plain_ids
 from sample_company.world.people import pick_people
 from sample_company.world.schema import COMPETITORS
@@ -61,8 +61,8 @@ def add_desk(tables: Tables, noise: Noise, panel: Panel) -> Tables:
     """Draw every table of the success desk.
 
     Args:
-        tables: needs `spells`, `activities`, `employees`, `account_owners`, `trigger_exposures`,
-            `program_assignments`.
+        tables: needs `spells`, `activities`, `employees`, `account_owners`, `opportunities`,
+            `trigger_exposures`, `program_assignments`.
         noise: draws of the world's seed.
         panel: accounts and their months in service.
 
@@ -82,7 +82,7 @@ def add_desk(tables: Tables, noise: Noise, panel: Panel) -> Tables:
         "action_plans": _plan_versions(noise, panel, plans),
         "action_plan_objectives": _plan_steps(noise, panel, plans),
         "program_enrolments": _enrolments(tables),
-        "advocacy_acts": _advocacy(noise, panel, tables["spells"]),
+        "advocacy_acts": _advocacy(noise, panel, tables["spells"], tables["opportunities"]),
         "story_requests": _stories(noise, panel, staff),
         "objectives": _objectives(noise, panel, staff),
         "trigger_events": _triggers(noise, panel, tables["trigger_exposures"]),
@@ -503,7 +503,9 @@ def _enrolments(tables: Tables) -> pd.DataFrame:
 # --- voice and signals ----------------------------------------------------------------------------
 
 
-def _advocacy(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
+def _advocacy(
+    noise: Noise, panel: Panel, spells: pd.DataFrame, opportunities: pd.DataFrame
+) -> pd.DataFrame:
     """Customers who speak for the vendor: connected ones that get value, not the silent."""
     rate = (
         0.055
@@ -515,20 +517,47 @@ def _advocacy(noise: Noise, panel: Panel, spells: pd.DataFrame) -> pd.DataFrame:
     position = panel.months["position"].to_numpy()[row]
     people = pick_people(noise, "desk.advocate", spells, position, day, key)
     at = people.index.to_numpy()
+    kind = noise.choose(
+        [*_STORY_FORMATS, "referral"], [14, 30, 10, 8, 6, 5, 27], "desk.act", key[at]
+    )
+    # A call or a word of recommendation usually serves one deal; a story serves them all.
+    helps = np.isin(kind, ["reference_call", "referral"]) & noise.chance(0.7, "desk.helps", key[at])
+    account = panel.at("account_id", position[at])
+    deal = np.where(helps, _open_deals(noise, opportunities, account, day[at], key[at]), None)
     table = pd.DataFrame(
         {
             "advocacy_act_id": plain_ids("adv_", key[at]),
-            "account_id": panel.at("account_id", position[at]),
+            "account_id": account,
             "contact_id": spells["contact_id"].to_numpy()[people.to_numpy()],
-            "act_type": noise.choose(
-                [*_STORY_FORMATS, "referral"], [14, 30, 10, 8, 6, 5, 27], "desk.act", key[at]
-            ),
+            "act_type": kind,
             "occurred_on": dates(day[at]),
-            "opportunity_id": pd.Series(None, index=range(at.size), dtype="str"),
+            "opportunity_id": pd.Series(deal, dtype="str"),
             "known_at": _known(noise, day[at], key[at], 48.0),
         }
     )
     return happened(table, "known_at", panel.horizon)
+
+
+def _open_deals(
+    noise: Noise, opportunities: pd.DataFrame, account: Any, day: Days, key: U64
+) -> Any:
+    """A new deal of another account that is open at the beginning of the day; None without any."""
+    versions = opportunities[opportunities["opportunity_type"] == "new_business"]
+    first = versions.drop_duplicates("opportunity_id")
+    shut = versions[versions["is_closed"]].drop_duplicates("opportunity_id")
+    closed = first["opportunity_id"].map(shut.set_index("opportunity_id")["version_at"])
+    begin = naive(first["version_at"])
+    end = naive(closed.astype("datetime64[us, UTC]"))
+    end = np.where(np.isnat(end), np.datetime64("2200-01-01", "us"), end)
+    ids, owner = first["opportunity_id"].to_numpy(), first["account_id"].to_numpy()
+    deal_key = key_of(first["opportunity_id"])
+    found = np.full(day.size, None, dtype=object)
+    for row, at in enumerate(day.astype("datetime64[us]")):
+        fits = np.flatnonzero((begin < at) & (end > at) & (owner != account[row]))
+        if fits.size:
+            rank = noise.bits("desk.deal_helped", key[row : row + 1], deal_key[fits])
+            found[row] = ids[fits[np.argmin(rank)]]
+    return found
 
 
 def _stories(noise: Noise, panel: Panel, staff: Staff) -> pd.DataFrame:

@@ -50,6 +50,8 @@ VISIT_EFFECT = 0.45
 STICKY_EFFECT = 0.70
 PROGRAM_EFFECT = 0.55
 TRIGGER_LIFT = 3.0
+#: Customers that billing deletes after they have left for good.
+DELETED_SHARE = 0.03
 VISIT_MEMORY_MONTHS = 12
 TRIGGER_MEMORY_MONTHS = 3
 
@@ -75,6 +77,8 @@ class Accounts:
     sticky: Bools
     decoy: Bools
     industry: I64
+    #: Never comes back once it has left; billing deletes the customer some months later.
+    leaves_for_good: Bools
 
     def __len__(self) -> int:
         return len(self.index)
@@ -136,6 +140,7 @@ def create_accounts(config: WorldConfig, rng: Rng) -> Accounts:
         sticky=sticky,
         decoy=decoy,
         industry=industry,
+        leaves_for_good=rng.chance("leaves_for_good", DELETED_SHARE * config.rarity, i),
     )
 
 

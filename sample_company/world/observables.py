@@ -5,10 +5,14 @@ Belongs here: the order in which the observable tables are drawn. Must not be he
 
 from __future__ import annotations
 
+import pandas as pd
+
 from sample_company.rng import Rng
-from sample_company.world.activities import add_activities
+from sample_company.world.activities import add_activities, deal_campaigns
 from sample_company.world.config import WorldConfig
 from sample_company.world.desk import add_desk
+from sample_company.world.identity import identity_truth
+from sample_company.world.mess import spoil_observed
 from sample_company.world.noise import Noise
 from sample_company.world.panel import Tables, build_panel
 from sample_company.world.people import add_people
@@ -31,7 +35,8 @@ def add_observables(
 
     Returns:
         The new tables by name (the given ones are not repeated). Tables with `version_at` hold
-        versions, the others facts with `known_at`; `spells` and `truth_people` are truth.
+        versions, the others facts with `known_at`; `spells` and those named `truth_...` are truth;
+        `deal_campaigns` says which campaign each deal came from.
     """
     noise = Noise(rng)
     panel = build_panel(tables, config.last_day)
@@ -41,4 +46,7 @@ def add_observables(
     known |= add_surveys(known, noise, panel)
     known |= add_desk(known, noise, panel)
     known |= add_usage(known, noise, panel, config)
+    known["deal_campaigns"] = deal_campaigns(known)
+    known |= spoil_observed(known, noise, pd.Timestamp(config.horizon_at))
+    known |= identity_truth(known, known["truth_people"], panel.horizon)
     return {name: table for name, table in known.items() if name not in tables}

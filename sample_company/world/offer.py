@@ -227,9 +227,11 @@ def _entitlements(panel: Panel) -> pd.DataFrame:
             }
         )
         ended = held["stop"].to_numpy().astype("datetime64[D]")
+        entered = held["entered"].to_numpy().astype("datetime64[D]")
+        entered = np.where(entered > ended, entered + np.timedelta64(1, "D"), ended)
         closed = opened.assign(
             entitled_to=dates(ended),
-            version_at=utc(ended.astype("datetime64[us]") + hours(7)),
+            version_at=utc(entered.astype("datetime64[us]") + hours(7)),
         )[ended < FAR]
         parts += [opened, closed]
     return happened(pd.concat(parts, ignore_index=True), "version_at", panel.horizon)

@@ -37,7 +37,8 @@ class Panel:
     months: months with a contract in force, by month and account; position (row of `accounts`),
         key, month (first day), month_no, first and last (days of service in the month) and the
         latent columns.
-    services: position, start, stop (exclusive; FAR while open): one row per subscription.
+    services: position, start, stop (exclusive; FAR while open) and the day on which the stop was
+        entered (after the stop where a cancellation was back-dated): one row per subscription.
     horizon: last day that has happened.
     """
 
@@ -47,14 +48,14 @@ class Panel:
     horizon: np.datetime64
 
     def engagements(self) -> pd.DataFrame:
-        """Unbroken stretches of service: position, start, stop (FAR while open)."""
+        """Unbroken stretches of service: position, start, stop (FAR while open), entered."""
         held = self.services.sort_values(["position", "start", "stop"], kind="stable")
         reach = held.groupby("position")["stop"].cummax()
         before = reach.groupby(held["position"]).shift()
         opens = before.isna() | (held["start"] > before)
         stretch = held.assign(number=opens.cumsum())
         return stretch.groupby("number", as_index=False).agg(
-            {"position": "first", "start": "first", "stop": "max"}
+            {"position": "first", "start": "first", "stop": "max", "entered": "max"}
         )
 
     def of(self, name: str) -> npt.NDArray[Any]:
@@ -139,12 +140,14 @@ def _services(tables: Tables, accounts: pd.DataFrame) -> pd.DataFrame:
     position = pd.Series(accounts.index, index=accounts["account_id"])
     start = naive(last["start_at"]).astype("datetime64[D]")
     stop = naive(last["ended_at"]).astype("datetime64[D]")
+    entered = np.maximum(stop, naive(last["version_at"]).astype("datetime64[D]"))
     return (
         pd.DataFrame(
             {
                 "position": last["metadata_account_id"].map(position).to_numpy(),
                 "start": start.astype("datetime64[s]"),
                 "stop": np.where(np.isnat(stop), FAR, stop).astype("datetime64[s]"),
+                "entered": np.where(np.isnat(stop), FAR, entered).astype("datetime64[s]"),
             }
         )
         .dropna(subset=["position"])

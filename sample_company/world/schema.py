@@ -87,6 +87,9 @@ TABLES: dict[str, dict[str, str]] = {
         "parent_account_id": "str",
         "billing_customer_id": "str",  # cus_..., missing until the first contract
         "workspace_id": "str",  # ws_..., missing until the first contract
+        # The same two as somebody typed them into the CRM: now and then they lead nowhere.
+        "crm_billing_customer_id": "str",
+        "crm_workspace_id": "str",
         "is_test": "bool",
         "is_deleted": "bool",
         "merged_into": "str",  # account_id of the survivor
@@ -132,8 +135,13 @@ TABLES: dict[str, dict[str, str]] = {
         "lost_to_competitor_id": "str",
         "acquisition_cost_usd": "float",  # closed-won new_business and win_back
         "subscription_id": "str",  # sub_... once won
+        "crm_subscription_id": "str",  # the same as typed: now and then it leads nowhere
+        "campaign_id": "str",  # primary campaign source; filled in with the observables
+        "loss_reason_detail": "str",  # added to some lost deals months later
+        "billing_amount": "float",  # not served: what `amount` would be without a slip
         "is_rip_and_replace": "bool",
         "is_deleted": "bool",
+        "is_purged": "bool",  # gone from the recycle bin too
     },
     # ------------------------------------------------- inputs of observables, not served
     # one row per customer account and month from its first contract to its end or the horizon
@@ -193,7 +201,9 @@ TABLES: dict[str, dict[str, str]] = {
     "billing_customers": {  # versions
         "billing_customer_id": "str",
         "version_at": "at",
-        "account_id": "str",  # as in Stripe metadata (never rewritten after a merger)
+        "account_id": "str",  # who signed (never rewritten after a merger)
+        "metadata_account_id": "str",  # the same as in Stripe's metadata: a few lead nowhere
+        "metadata_workspace_id": "str",  # a few lead nowhere
         "name": "str",
         "currency": "str",  # lower case, as Stripe has it
         "is_delinquent": "bool",
@@ -299,6 +309,8 @@ TABLES: dict[str, dict[str, str]] = {
         "paid_at": "at",
         "voided_at": "at",
         "marked_uncollectible_at": "at",
+        "metadata_duplicate_of": "str",  # what finance wrote on an invoice sent twice
+        "duplicate_of": "str",  # not served: the invoice it repeats, marked or not
         "is_deleted": "bool",
     },
     "invoice_lines": {
