@@ -20,18 +20,19 @@ from ingestion.lake import Lake, ensure_anchors
 from ingestion.quality import gate
 from ingestion.reports import LoadReport
 from ingestion.settings import Settings, SettingsError, load_settings
-from ingestion.usage import event_files, monthly
+from ingestion.usage import load as usage
+from ingestion.usage.postgres_table import PostgresError
 
 _RUNS: dict[str, Callable[..., LoadReport]] = {
     "stripe": stripe.run,
     "salesforce": salesforce.run,
-    "usage": event_files.run,
+    "usage": usage.run,
     "desk": files.run,
 }
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "stripe": stripe.check,
     "salesforce": salesforce.check,
-    "usage": event_files.check,
+    "usage": usage.check,
     "desk": files.check,
 }
 _FINE, _FAILED, _WRONG_USE = 0, 1, 2
@@ -50,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, ValueError, KeyError) as error:
         _say(str(error.args[0] if isinstance(error, KeyError) else error))
         return _WRONG_USE
-    except HttpError as error:
+    except (HttpError, PostgresError) as error:
         _say(f"{error}")
         return _FAILED
 
@@ -113,7 +114,7 @@ def _backfill(settings: Settings, given: argparse.Namespace) -> int:
     lake = Lake.at(settings.home)
     window = {"first": given.first, "last": given.last, "run_id": _run_id(), "progress": _say}
     if given.source == "usage":
-        _tell(event_files.backfill(settings, lake, **window))
+        _tell(usage.backfill(settings, lake, **window))
     elif given.source == "stripe":
         _tell(stripe.backfill(settings, lake, resource=given.table, **window))
     else:
@@ -130,12 +131,8 @@ def _reset(settings: Settings, given: argparse.Namespace) -> int:
         salesforce.reset(settings, lake, resource=given.table, run_id=run_id)
     elif given.source == "desk":
         files.reset(lake, resource=given.table, run_id=run_id)
-    elif given.table == monthly.TABLE:
-        monthly.reset(lake, run_id=run_id)
-    elif given.table == event_files.EVENTS:
-        event_files.reset(lake, run_id=run_id)
     else:
-        raise ValueError(f"Usage has no table {given.table!r}. Choose events or usage_monthly.")
+        usage.reset(lake, given.table, run_id=run_id)
     _say(f"{given.source}: {given.table} is read in full at the next load; nothing was deleted.")
     return _FINE
 
@@ -166,7 +163,7 @@ def _check(settings: Settings, given: argparse.Namespace) -> int:
     for name in settings.sources:
         try:
             _say(_CHECKS[name](settings))
-        except (HttpError, SettingsError, ValueError) as error:
+        except (HttpError, PostgresError, SettingsError, ValueError) as error:
             _say(f"{name} does not answer as it should: {error}")
             outcome = _FAILED
     return outcome

@@ -21,7 +21,7 @@ from ingestion.quality.gate import QualityResult
 from ingestion.reports import LoadReport
 from ingestion.schemas import landed_tables
 from ingestion.settings import Settings, SettingsError, load_settings
-from ingestion.usage import event_files
+from ingestion.usage import load as usage
 from orchestration import processes
 from orchestration.installation import Installation, Night
 
@@ -47,7 +47,7 @@ class Source:
 SOURCES = (
     Source("salesforce", "crm", "salesforce", salesforce.run),
     Source("stripe", "billing", "stripe", stripe.run),
-    Source("usage", "usage", "file", event_files.run),
+    Source("usage", "usage", "file", usage.run),
     Source("desk", "desk", "csv", desk_files.run),
 )
 
@@ -108,13 +108,17 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, installation: Installation, night: Night
     ) -> Iterator[dg.MaterializeResult[Any]]:
         lake = Lake.at(installation.root)
-        report = source.run(
-            _settings(),
-            lake,
-            run_id=context.run.run_id,
-            as_of=night.date,
-            progress=_every_few_seconds(context.log.info),
-        )
+        try:
+            report = source.run(
+                _settings(),
+                lake,
+                run_id=context.run.run_id,
+                as_of=night.date,
+                progress=_every_few_seconds(context.log.info),
+            )
+        except SettingsError as error:
+            # A table or column that is not there will not be there in a minute either.
+            raise dg.Failure(str(error), allow_retries=False) from error
         for line in (report.summary(), *report.notes):
             context.log.info(line)
         results = {
