@@ -1,121 +1,150 @@
-{# Each doubling squares the map, so chains of up to 2^10 merges are followed without recursion. #}
-{% set doublings = 10 %}
-
+{#
+    The survivor of records joined as duplicates is, in this order: the one that billing names, one
+    that was not merged away, one that was not deleted, one with a workspace, the oldest, the smallest id. Billing
+    first, so that joining records moves no money.
+#}
 with
+
+merge_map as (
+    select
+        source_account_id,
+        account_id,
+        merged_at,
+        is_in_merge_circle
+    from {{ ref('int_account_merge_map') }}
+),
 
 accounts as (
     select
         account_id,
-        is_test
+        workspace_id,
+        is_test,
+        is_deleted,
+        created_at
     from {{ ref('input_accounts') }}
 ),
 
--- An account merged away twice (undone and repeated) follows its newest merge.
-ranked_merges as (
+billed as (
+    select distinct account_id
+    from {{ ref('input_customers') }}
+    where account_id is not null
+),
+
+ranked_accounts as (
     select
-        losing_account_id,
-        surviving_account_id,
-        merged_at,
+        merge_map.source_account_id as account_id,
         row_number() over (
-            partition by losing_account_id
-            order by merged_at desc, surviving_account_id asc
-        ) as newest_rank
-    from {{ ref('input_account_merges') }}
-    where losing_account_id <> surviving_account_id
+            order by
+                case when billed.account_id is not null then 0 else 1 end,
+                case when merge_map.source_account_id = merge_map.account_id then 0 else 1 end,
+                case when accounts.is_deleted then 1 else 0 end,
+                case when accounts.workspace_id is not null then 0 else 1 end,
+                accounts.created_at,
+                merge_map.source_account_id
+        ) as survivor_rank
+    from merge_map
+    left join accounts on merge_map.source_account_id = accounts.account_id
+    left join billed on merge_map.source_account_id = billed.account_id
 ),
 
-edges as (
+-- What the CRM has merged itself is told by the merge map, with its date.
+duplicates as (
     select
-        losing_account_id,
-        surviving_account_id,
-        merged_at
-    from ranked_merges
-    where newest_rank = 1
+        account_id,
+        other_account_id
+    from {{ ref('int_account_pairs') }}
+    where decision = 'accepted' and rule <> 'crm merge'
 ),
 
-nodes as (
-    select account_id from accounts
+record_links as (
+    select
+        account_id as member,
+        other_account_id as other_member
+    from duplicates
     union
-    select losing_account_id as account_id from edges
+    select
+        other_account_id as member,
+        account_id as other_member
+    from duplicates
     union
-    select surviving_account_id as account_id from edges
-),
-
-hop_0 as (
     select
-        nodes.account_id,
-        coalesce(edges.surviving_account_id, nodes.account_id) as reached_id,
-        coalesce(edges.surviving_account_id, nodes.account_id) as lowest_id_passed
-    from nodes
-    left join edges on nodes.account_id = edges.losing_account_id
+        source_account_id as member,
+        source_account_id as other_member
+    from merge_map
 ),
 
-{% for hop in range(1, doublings + 1) %}
-    hop_{{ hop }} as (
-        select
-            near.account_id,
-            far.reached_id,
-            least(near.lowest_id_passed, far.lowest_id_passed) as lowest_id_passed
-        from hop_{{ hop - 1 }} as near
-        inner join hop_{{ hop - 1 }} as far on near.reached_id = far.account_id
-    ),
+{{ components('record_groups', 'record_links') }},
 
-{% endfor %}
--- Whoever stands on an account that was itself merged away, after so many hops, walks in a circle.
-circling as (
-    select distinct hops.reached_id as account_id
-    from hop_{{ doublings }} as hops
-    inner join edges on hops.reached_id = edges.losing_account_id
-),
-
-circle_members as (
+records as (
     select
-        circling.account_id,
-        hops.lowest_id_passed as circle_id
-    from circling
-    inner join hop_{{ doublings }} as hops on circling.account_id = hops.account_id
+        groups.member as source_account_id,
+        first_value(groups.member) over (
+            partition by groups.label order by ranked.survivor_rank
+        ) as record_id
+    from record_groups as groups
+    inner join ranked_accounts as ranked on groups.member = ranked.account_id
 ),
 
--- The newest merge of a circle tells who is alive: its survivor cannot have been gone by then.
-circle_merges as (
+-- A duplicate follows its survivor through the mergers of companies, and a company merged away
+-- takes the duplicates of its survivor along: both kinds of links are followed to the end.
+merged_records as (
     select
-        members.circle_id,
-        edges.surviving_account_id,
-        row_number() over (
-            partition by members.circle_id
-            order by edges.merged_at desc, edges.losing_account_id asc
-        ) as newest_rank
-    from circle_members as members
-    inner join edges on members.account_id = edges.losing_account_id
+        records.source_account_id,
+        near.account_id,
+        far.account_id as other_account_id
+    from records
+    inner join merge_map as near on records.source_account_id = near.source_account_id
+    inner join merge_map as far on records.record_id = far.source_account_id
 ),
 
-circle_survivors as (
+company_links as (
     select
-        members.account_id,
-        survivors.surviving_account_id
-    from circle_members as members
-    inner join circle_merges as survivors
-        on members.circle_id = survivors.circle_id and survivors.newest_rank = 1
+        account_id as member,
+        other_account_id as other_member
+    from merged_records
+    union
+    select
+        other_account_id as member,
+        account_id as other_member
+    from merged_records
+    union
+    select
+        account_id as member,
+        account_id as other_member
+    from merge_map
 ),
 
-resolved as (
+{{ components('company_groups', 'company_links') }},
+
+became as (
+    select distinct other_account_id as account_id
+    from merged_records
+),
+
+-- Where records of two companies meet, the company that the survivor of the records became lives
+-- on.
+companies as (
     select
-        hops.account_id as source_account_id,
-        coalesce(circles.surviving_account_id, hops.reached_id) as account_id,
-        circles.surviving_account_id is not null as is_in_merge_circle
-    from hop_{{ doublings }} as hops
-    left join circle_survivors as circles on hops.reached_id = circles.account_id
+        groups.member as merged_account_id,
+        first_value(groups.member) over (
+            partition by groups.label
+            order by case when became.account_id is null then 1 else 0 end, ranked.survivor_rank
+        ) as account_id
+    from company_groups as groups
+    inner join ranked_accounts as ranked on groups.member = ranked.account_id
+    left join became on groups.member = became.account_id
 )
 
 select
-    resolved.source_account_id,
-    resolved.account_id,
-    case
-        when resolved.source_account_id <> resolved.account_id then edges.merged_at
-    end as merged_at,
-    resolved.source_account_id <> resolved.account_id as is_merged,
-    resolved.is_in_merge_circle,
+    merge_map.source_account_id,
+    companies.account_id,
+    records.record_id as record_account_id,
+    merge_map.merged_at,
+    merge_map.source_account_id <> companies.account_id as is_merged,
+    merge_map.source_account_id <> records.record_id as is_duplicate,
+    merge_map.is_in_merge_circle,
     coalesce(accounts.is_test, false) as is_test
-from resolved
-left join edges on resolved.source_account_id = edges.losing_account_id
-left join accounts on resolved.account_id = accounts.account_id
+from merge_map
+inner join records on merge_map.source_account_id = records.source_account_id
+inner join companies on merge_map.account_id = companies.merged_account_id
+left join accounts on companies.account_id = accounts.account_id

@@ -17,8 +17,7 @@ billing_links as (
 account_map as (
     select
         source_account_id,
-        account_id,
-        merged_at,
+        record_account_id,
         is_test
     from {{ ref('int_account_map') }}
 ),
@@ -47,12 +46,13 @@ crm_links as (
     where accounts.billing_customer_id is not null
 ),
 
--- The company that signed: as billing says, else as the CRM says. It pays until it is bought.
+-- The company that signed: as billing says, else as the CRM says. It pays until it is bought. A
+-- duplicate record is no company of its own.
 signers as (
     select
         billing_links.billing_customer_id,
         billing_links.account_id as surviving_account_id,
-        coalesce(billed.source_account_id, crm_links.account_id, billing_links.account_id)
+        coalesce(billed.record_account_id, linked.record_account_id, billing_links.account_id)
             as account_id
     from billing_links
     left join account_map as billed on billing_links.billed_account_id = billed.source_account_id
@@ -60,6 +60,7 @@ signers as (
         on
             billing_links.billing_customer_id = crm_links.billing_customer_id
             and crm_links.evidence_rank = 1
+    left join account_map as linked on crm_links.account_id = linked.source_account_id
 ),
 
 held_0 as (

@@ -26,7 +26,8 @@ account_map as (
         source_account_id,
         account_id,
         merged_at,
-        is_merged
+        is_merged,
+        is_duplicate
     from {{ ref('int_account_map') }}
 ),
 
@@ -58,6 +59,7 @@ select
     accounts.acquisition_origin,
     accounts.employee_count,
     coalesce(account_map.is_merged, false) as is_merged,
+    coalesce(account_map.is_duplicate, false) as is_duplicate,
     accounts.is_test,
     accounts.is_deleted
 from accounts
