@@ -17,8 +17,10 @@ inner join {{ ref('stg_lake__finished_loads') }} as finished_loads
    by its own dates). Loads overlap, so one version may have been landed twice: the newer load counts,
    because fields that the vendor computes change without a new version.
    tombstone: flag column of a deletion that carries nothing else; the other columns then come from
-   the last version that has them, and `_is_deleted` says whether the deletion was known. #}
-{% macro newest_known(source_name, table_name, key, created=none, tombstone=none) -%}
+   the last version that has them, and `_is_deleted` says whether the deletion was known.
+   removal: flag column of a version that says the record is gone; where it is the newest known one there
+   is no row, so that what somebody took out of a sheet is gone from the day it was taken out. #}
+{% macro newest_known(source_name, table_name, key, created=none, tombstone=none, removal=none) -%}
 select *
 from (
     select
@@ -45,7 +47,11 @@ from (
     where coalesce(landed.{{ created }}, landed._version_at) < {{ as_of_end() }}
     {%- endif %}
 ) as ranked
-where _recency = 1
+where
+    _recency = 1
+    {%- if removal %}
+    and not (coalesce({{ removal }}, false) and _was_known)
+    {%- endif %}
 {%- endmacro %}
 
 {# All versions of a key known as of the as-of date, one row per key and instant; where none was known,

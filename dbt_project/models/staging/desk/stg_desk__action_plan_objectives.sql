@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'action_plan_objectives', key=['objective_id']) }}
+    {{ newest_known('desk', 'action_plan_objectives', key=['objective_id'], removal='_deleted') }}
 )
 
 select

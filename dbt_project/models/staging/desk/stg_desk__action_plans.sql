@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'action_plans', key=['action_plan_id']) }}
+    {{ newest_known('desk', 'action_plans', key=['action_plan_id'], removal='_deleted') }}
 )
 
 select

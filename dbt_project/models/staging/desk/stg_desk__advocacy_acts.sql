@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'advocacy_acts', key=['advocacy_act_id']) }}
+    {{ newest_known('desk', 'advocacy_acts', key=['advocacy_act_id'], removal='_deleted') }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'competitors', key=['competitor_id']) }}
+    {{ newest_known('desk', 'competitors', key=['competitor_id'], removal='_deleted') }}
 )
 
 select

@@ -2,6 +2,7 @@ with versions as (
     {{ newest_known(
         'desk', 'entitlements',
         key=['account_id', 'feature_id', 'entitled_from'],
+        removal='_deleted',
     ) }}
 )
 

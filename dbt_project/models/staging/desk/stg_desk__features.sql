@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'features', key=['feature_id']) }}
+    {{ newest_known('desk', 'features', key=['feature_id'], removal='_deleted') }}
 )
 
 select

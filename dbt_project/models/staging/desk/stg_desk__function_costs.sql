@@ -1,5 +1,9 @@
 with versions as (
-    {{ newest_known('desk', 'function_costs', key=['month', 'function', 'purpose']) }}
+    {{ newest_known(
+        'desk', 'function_costs',
+        key=['month', 'function', 'purpose'],
+        removal='_deleted',
+    ) }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'fx_rates', key=['currency', 'valid_from']) }}
+    {{ newest_known('desk', 'fx_rates', key=['currency', 'valid_from'], removal='_deleted') }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'incentives', key=['incentive_id']) }}
+    {{ newest_known('desk', 'incentives', key=['incentive_id'], removal='_deleted') }}
 )
 
 select

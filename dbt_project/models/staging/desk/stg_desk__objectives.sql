@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'objectives', key=['employee_objective_id']) }}
+    {{ newest_known('desk', 'objectives', key=['employee_objective_id'], removal='_deleted') }}
 )
 
 select

@@ -1,5 +1,9 @@
 with versions as (
-    {{ newest_known('desk', 'program_enrolments', key=['program_id', 'account_id']) }}
+    {{ newest_known(
+        'desk', 'program_enrolments',
+        key=['program_id', 'account_id'],
+        removal='_deleted',
+    ) }}
 )
 
 select

@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'programs', key=['program_id']) }}
+    {{ newest_known('desk', 'programs', key=['program_id'], removal='_deleted') }}
 )
 
 select

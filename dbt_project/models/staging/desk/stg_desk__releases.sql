@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'releases', key=['release_id']) }}
+    {{ newest_known('desk', 'releases', key=['release_id'], removal='_deleted') }}
 )
 
 select

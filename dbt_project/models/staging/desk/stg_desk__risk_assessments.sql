@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'risk_assessments', key=['risk_assessment_id']) }}
+    {{ newest_known('desk', 'risk_assessments', key=['risk_assessment_id'], removal='_deleted') }}
 )
 
 select

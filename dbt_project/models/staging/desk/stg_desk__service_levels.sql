@@ -2,6 +2,7 @@ with versions as (
     {{ newest_known(
         'desk', 'service_levels',
         key=['account_id', 'measured_on', 'kpi_name'],
+        removal='_deleted',
     ) }}
 )
 

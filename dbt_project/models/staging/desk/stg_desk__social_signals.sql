@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'social_signals', key=['social_signal_id']) }}
+    {{ newest_known('desk', 'social_signals', key=['social_signal_id'], removal='_deleted') }}
 )
 
 select

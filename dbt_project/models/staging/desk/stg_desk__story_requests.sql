@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'story_requests', key=['story_request_id']) }}
+    {{ newest_known('desk', 'story_requests', key=['story_request_id'], removal='_deleted') }}
 )
 
 select

@@ -1,5 +1,9 @@
 with versions as (
-    {{ newest_known('desk', 'success_measurements', key=['success_measurement_id']) }}
+    {{ newest_known(
+        'desk', 'success_measurements',
+        key=['success_measurement_id'],
+        removal='_deleted',
+    ) }}
 )
 
 select

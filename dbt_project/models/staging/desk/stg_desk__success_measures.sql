@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'success_measures', key=['success_measure_id']) }}
+    {{ newest_known('desk', 'success_measures', key=['success_measure_id'], removal='_deleted') }}
 )
 
 select

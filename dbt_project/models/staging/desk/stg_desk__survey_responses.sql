@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'survey_responses', key=['survey_response_id']) }}
+    {{ newest_known('desk', 'survey_responses', key=['survey_response_id'], removal='_deleted') }}
 )
 
 select

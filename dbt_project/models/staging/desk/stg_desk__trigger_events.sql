@@ -1,5 +1,5 @@
 with versions as (
-    {{ newest_known('desk', 'trigger_events', key=['trigger_event_id']) }}
+    {{ newest_known('desk', 'trigger_events', key=['trigger_event_id'], removal='_deleted') }}
 )
 
 select
