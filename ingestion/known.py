@@ -10,6 +10,7 @@ from types import TracebackType
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ingestion.lake import Lake
 from ingestion.schemas.model import LOAD_ID, VERSION_AT, Table
@@ -37,7 +38,7 @@ class Known:
             table.name,
             f"""
             select {self._key}, {self._hash} as landed_hash,
-                {"_deleted" if "_deleted" in table.by_name else "false"} as is_gone,
+                coalesce({_flag(table)}, false) as is_gone,
                 {"_source_file" if "_source_file" in table.by_name else "null::varchar"} as origin
             from (
                 select *, row_number() over (
@@ -49,6 +50,8 @@ class Known:
             """,
         )
         self.is_empty = newest.num_rows == 0
+        #: Keys landed and not yet gone.
+        self.live = newest.num_rows - (pc.sum(newest["is_gone"]).as_py() or 0)
         self._con.register("newest", newest)
         self._con.execute("create temp table landed as select * from newest")
 
@@ -95,6 +98,12 @@ class Known:
             f"except select {self._key} from seen order by all"
         ).fetchall()
         return [tuple(row) for row in found]
+
+
+def _flag(table: Table) -> str:
+    """The column that says that a record is gone."""
+    flags = ("_deleted", "is_deleted", "deleted")
+    return next((name for name in flags if name in table.by_name), "false")
 
 
 def _hash(table: Table) -> str:

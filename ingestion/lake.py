@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ingestion import schemas
+from ingestion.schemas import operations
 from ingestion.schemas.model import Table
 
 ANCHOR = "_anchor.parquet"
@@ -128,7 +129,7 @@ def ensure_anchors(lake: Lake) -> int:
         How many anchors were written.
     """
     written = 0
-    for table in schemas.landed_tables():
+    for table in (*schemas.landed_tables(), *operations.tables()):
         path = anchor_path(lake, table)
         if path.exists() and pq.read_schema(path).equals(table.arrow_schema):
             continue

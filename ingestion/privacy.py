@@ -59,7 +59,7 @@ PERSONAL_FIELDS = frozenset(
 )
 _EMAIL = re.compile(r"[\w.+%-]+@[\w-]+(?:\.[\w-]+)+")
 _PHONE = re.compile(r"(?<![\w.:-])\+?\(?\d{1,4}\)?(?:[ ()/-]{1,2}\d{2,5}){2,5}(?![\w.:-])")
-_DATE = re.compile(r"(19|20)\d\d-[01]\d-[0-3]\d")
+_DATE = re.compile(r"[12]\d{3}-[01]\d-[0-3]\d")
 _NAMES = re.compile(
     r"(^|_)(first_?name|last_?name|full_?name|user_?name|contact_?name|e_?mail|phone|mobile|fax)(_|$)",
     re.IGNORECASE,

@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -19,26 +19,13 @@ import pyarrow as pa
 from ingestion import privacy
 from ingestion.lake import Lake
 from ingestion.schemas.model import Table
+from ingestion.schemas.operations import REJECTS
+from ingestion.schemas.operations import SOURCES as SOURCES
 
 NAME = "_rejects"
 REPLAYS = "_replays"
-SOURCES = ("stripe", "salesforce", "usage", "desk")
 
-SCHEMA = pa.schema(
-    [
-        ("reject_id", pa.string()),
-        ("source", pa.string()),
-        ("table_name", pa.string()),
-        ("record_key", pa.string()),
-        ("rule", pa.string()),
-        ("field", pa.string()),
-        ("message", pa.string()),
-        ("remedy", pa.string()),
-        ("raw", pa.string()),
-        ("run_id", pa.string()),
-        ("rejected_at", pa.timestamp("us", "UTC")),
-    ]
-)
+SCHEMA = REJECTS.write_schema
 REPLAY_SCHEMA = pa.schema(
     [
         ("reject_id", pa.string()),
@@ -91,10 +78,19 @@ def reject(
     return Reject(table.source, table.name, key, rule, field, message, remedy, raw)
 
 
-def to_arrow(rejects: Iterable[Reject], run_id: str, at: datetime) -> pa.Table:
-    """Rejects as a table to be landed with the load they belong to."""
+def to_arrow(rejects: Iterable[Reject], run_id: str, at: datetime, seen_on: date) -> pa.Table:
+    """Rejects as a table to be landed with the load they belong to.
+
+    Args:
+        rejects: the rejects.
+        run_id: the run.
+        at: the instant.
+        seen_on: the date the run is for; what is published goes by it.
+    """
     rows = [
-        asdict(r) | {"reject_id": r.reject_id, "run_id": run_id, "rejected_at": at} for r in rejects
+        asdict(r)
+        | {"reject_id": r.reject_id, "run_id": run_id, "rejected_at": at, "seen_on": seen_on}
+        for r in rejects
     ]
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
@@ -110,6 +106,8 @@ def read(lake: Lake, source: str | None = None) -> pa.Table:
     for name in (source,) if source else SOURCES:
         rows = lake.read(name, NAME)
         if rows.num_rows:
+            if "seen_on" not in rows.column_names:
+                rows = rows.append_column("seen_on", pa.nulls(rows.num_rows, pa.date32()))
             rows = rows.append_column("is_replayed", _replayed(lake, name, rows))
             rows = rows.select([*SCHEMA.names, "_dlt_load_id", "is_replayed"])
             parts.append(

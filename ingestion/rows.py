@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -24,6 +24,8 @@ from ingestion.schemas.model import Column, Table, Type
 Record = Mapping[str, Any]
 _TRUE = {"true", "t", "yes", "y", "1"}
 _FALSE = {"false", "f", "no", "n", "0"}
+# Clocks and time zones differ by so much at most; a fact dated later has not happened.
+AHEAD = timedelta(days=2)
 _LAST_SECOND = (
     253_402_300_799  # 9999-12-31T23:59:59Z, the last instant Python and SQL engines share
 )
@@ -182,7 +184,7 @@ def _one_by_one(
     converted: list[Any] = []
     for i, value in enumerate(values):
         try:
-            converted.append(None if value is None else _value(column.type, value))
+            converted.append(None if value is None else _value(column, value))
         except (TypeError, ValueError, OverflowError, OSError, InvalidOperation):
             converted.append(None)
             faults.setdefault(
@@ -197,8 +199,11 @@ def _one_by_one(
     return pa.array(converted, column.type.arrow)
 
 
-def _value(kind: Type, value: Any) -> Any:
+def _value(column: Column, value: Any) -> Any:
     """One value, leniently: text from files as well as typed values from APIs."""
+    kind = column.type
+    if kind is Type.TEXT and isinstance(value, dict | list) and _may_nest(column):
+        return _json(value)
     if isinstance(value, str) and kind not in (Type.TEXT, Type.JSON):
         value = value.strip()
         if value == "":
@@ -218,6 +223,11 @@ def _value(kind: Type, value: Any) -> Any:
     if kind is Type.DATE:
         return _day(value)
     return _decimal(value, kind)
+
+
+def _may_nest(column: Column) -> bool:
+    """Whether a nested value is kept as JSON: nothing hangs on the column's plain text."""
+    return not (column.required or column.needed or column.decides or column.allowed)
 
 
 def _text(value: Any) -> str:
@@ -295,15 +305,16 @@ def _instant(value: Any) -> datetime:
 
 
 def _day(value: Any) -> date:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
+    if isinstance(value, date) and not isinstance(value, datetime):
         return value
     text = str(value)
+    if not isinstance(value, datetime) and not (len(text) > 10 and text[10] in "T "):
+        return date.fromisoformat(text)
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(text)
     # A date column filled with instants at midnight loses nothing by being read as dates.
-    if len(text) > 10 and text[10] in "T ":
-        return datetime.fromisoformat(text).date()
-    return date.fromisoformat(text)
+    if at.time() != time():
+        raise ValueError("an instant is no date")
+    return at.date()
 
 
 def _check(column: Column, array: pa.Array, faults: dict[int, tuple[str, str, str, str]]) -> None:
@@ -321,6 +332,18 @@ def _check(column: Column, array: pa.Array, faults: dict[int, tuple[str, str, st
     if column.minimum is not None:
         fault = ("range", name, f"{name} is below {column.minimum:g}.", f"Check {name}.")
         for i in _where(pc.less(array, pa.scalar(column.minimum))):
+            faults.setdefault(i, fault)
+    if column.is_past:
+        fault = (
+            "future",
+            name,
+            f"{name} lies more than {AHEAD.days} days ahead.",
+            f"Correct {name}; what has not happened yet is no fact.",
+        )
+        limit: datetime | date = datetime.now(UTC) + AHEAD
+        if column.type is Type.DATE:
+            limit = limit.date()  # type: ignore[union-attr]
+        for i in _where(pc.greater(array, pa.scalar(limit, column.type.arrow))):
             faults.setdefault(i, fault)
     if column.maximum is not None:
         fault = ("range", name, f"{name} is above {column.maximum:g}.", f"Check {name}.")

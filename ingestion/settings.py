@@ -52,6 +52,13 @@ class _Raw(BaseSettings):
     salesforce_objects: str | None = None
     salesforce_api_version: str | None = None
     salesforce_usage_ceiling: str | None = None
+    salesforce_reconcile_days: str | None = None
+    hubspot_access_token: SecretStr | None = None
+    hubspot_api_url: str | None = None
+    hubspot_objects: str | None = None
+    hubspot_usage_ceiling: str | None = None
+    hubspot_reconcile_days: str | None = None
+    tenure_deletion_limit: str | None = None
     tenure_events_path: str | None = None
     tenure_events_manifest: str | None = None
     tenure_events_columns: str | None = None
@@ -73,6 +80,8 @@ _NAMING = (
     "salesforce_login_url",
     "salesforce_client_id",
     "salesforce_client_secret",
+    "hubspot_access_token",
+    "hubspot_api_url",
     "tenure_events_path",
     "tenure_usage_monthly_path",
     "tenure_usage_postgres_dsn",
@@ -100,6 +109,7 @@ class SalesforceSettings:
         objects: configuration of objects; None for the one delivered with the product.
         api_version: REST API version.
         usage_ceiling: share of the organisation's daily requests at which the run stops.
+        reconcile_days: days between two listings of ids, which find what was erased for good.
     """
 
     login_url: str
@@ -108,6 +118,26 @@ class SalesforceSettings:
     objects: Path | None = None
     api_version: str = "v62.0"
     usage_ceiling: float = 0.95
+    reconcile_days: int = 7
+
+
+@dataclass(frozen=True)
+class HubSpotSettings:
+    """HubSpot by the token of a private app.
+
+    Attributes:
+        access_token: the token.
+        api_url: address of the API.
+        objects: configuration of objects; None for the one delivered with the product.
+        usage_ceiling: share of the app's daily requests at which the run stops.
+        reconcile_days: days between two listings of ids, which find what was erased for good.
+    """
+
+    access_token: SecretStr
+    api_url: str = "https://api.hubapi.com"
+    objects: Path | None = None
+    usage_ceiling: float = 0.95
+    reconcile_days: int = 7
 
 
 @dataclass(frozen=True)
@@ -160,14 +190,17 @@ class Settings:
     Attributes:
         home: folder of the installation's state.
         origin: where the settings were read: 'environment' or the file's path.
+        deletion_limit: share of a table that may be gone at once before a run stops and asks.
     """
 
     home: Path
     origin: str
     stripe: StripeSettings | None = None
     salesforce: SalesforceSettings | None = None
+    hubspot: HubSpotSettings | None = None
     usage: UsageSettings | None = None
     desk: DeskSettings | None = None
+    deletion_limit: float = 0.05
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -175,6 +208,7 @@ class Settings:
         named = {
             "stripe": self.stripe,
             "salesforce": self.salesforce,
+            "hubspot": self.hubspot,
             "usage": self.usage,
             "desk": self.desk,
         }
@@ -212,14 +246,24 @@ def load_settings() -> Settings:
         origin=origin,
         stripe=_stripe(raw, problems),
         salesforce=_salesforce(raw, problems),
+        hubspot=_hubspot(raw, problems),
         usage=_usage(raw, problems),
         desk=_desk(raw, problems),
+        deletion_limit=_number(
+            "TENURE_DELETION_LIMIT", raw.tenure_deletion_limit, 0.05, 0, 1, problems
+        ),
     )
+    if settings.salesforce is not None and settings.hubspot is not None:
+        problems.append(
+            "Both Salesforce and HubSpot are configured; every account would count twice. A "
+            "company has one CRM: unset the SALESFORCE_… settings or HUBSPOT_ACCESS_TOKEN."
+        )
     if not problems and not settings.sources:
         problems.append(
             "No source is configured. Set at least one of STRIPE_API_KEY, SALESFORCE_LOGIN_URL "
             "(with "
-            "SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET), TENURE_EVENTS_PATH, "
+            "SALESFORCE_CLIENT_ID and SALESFORCE_CLIENT_SECRET) or HUBSPOT_ACCESS_TOKEN, "
+            "TENURE_EVENTS_PATH, "
             "TENURE_USAGE_POSTGRES_DSN, "
             f"TENURE_USAGE_MONTHLY_PATH or TENURE_DESK_PATH, in the environment or in "
             f"{place / ENV_FILE}."
@@ -276,6 +320,7 @@ def _salesforce(raw: _Raw, problems: list[str]) -> SalesforceSettings | None:
     ceiling = _number(
         "SALESFORCE_USAGE_CEILING", raw.salesforce_usage_ceiling, 0.95, 0.01, 1, problems
     )
+    days = _number("SALESFORCE_RECONCILE_DAYS", raw.salesforce_reconcile_days, 7, 1, 365, problems)
     if raw.salesforce_login_url:
         _check_url("SALESFORCE_LOGIN_URL", raw.salesforce_login_url, problems)
     if (
@@ -290,8 +335,26 @@ def _salesforce(raw: _Raw, problems: list[str]) -> SalesforceSettings | None:
             objects,
             version,
             ceiling,
+            int(days),
         )
     return None
+
+
+def _hubspot(raw: _Raw, problems: list[str]) -> HubSpotSettings | None:
+    if raw.hubspot_access_token is None:
+        if raw.hubspot_api_url:
+            problems.append(
+                "HUBSPOT_API_URL is set but HUBSPOT_ACCESS_TOKEN is not. Set the token of a "
+                "private app (Settings > Integrations > Private Apps), or unset HUBSPOT_API_URL "
+                "to go without HubSpot."
+            )
+        return None
+    url = raw.hubspot_api_url or "https://api.hubapi.com"
+    _check_url("HUBSPOT_API_URL", url, problems)
+    objects = _path("HUBSPOT_OBJECTS", raw.hubspot_objects, Path.is_file, "a file", problems)
+    ceiling = _number("HUBSPOT_USAGE_CEILING", raw.hubspot_usage_ceiling, 0.95, 0.01, 1, problems)
+    days = _number("HUBSPOT_RECONCILE_DAYS", raw.hubspot_reconcile_days, 7, 1, 365, problems)
+    return HubSpotSettings(raw.hubspot_access_token, url, objects, ceiling, int(days))
 
 
 def _usage(raw: _Raw, problems: list[str]) -> UsageSettings | None:
@@ -417,14 +480,15 @@ def _check_dsn(name: str, dsn: SecretStr, problems: list[str]) -> None:
     """Whether an address of PostgreSQL is one; no message repeats any of it."""
     shape = "postgresql://user:password@host:5432/database"
     value = dsn.get_secret_value()
+    if not value.startswith(("postgresql://", "postgres://")):
+        problems.append(f"{name} is no address of a PostgreSQL database. Write it as {shape}.")
+        return
     try:
         parts = urlsplit(value)
-        port_is_fine = parts.port is None or parts.port > 0
+        is_whole = parts.port != 0 and bool(parts.hostname)
     except ValueError:
-        parts, port_is_fine = None, False
-    if parts is None or parts.scheme not in ("postgresql", "postgres"):
-        problems.append(f"{name} is no address of a PostgreSQL database. Write it as {shape}.")
-    elif not port_is_fine or not parts.hostname or parts.netloc.count("@") > 1 or parts.fragment:
+        is_whole = False
+    if not is_whole or parts.netloc.count("@") > 1 or parts.fragment:
         problems.append(
             f"{name} cannot be read. Write it as {shape}; in a password, @ : / ? # % and "
             "spaces are written as %40 %3A %2F %3F %23 %25 and %20."

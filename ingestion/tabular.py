@@ -12,9 +12,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +24,20 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion import rejects, rows
+from ingestion import drift, rejects, rows
 from ingestion.known import Known
 from ingestion.lake import Lake
 from ingestion.landing import Landing
 from ingestion.reports import LoadReport
-from ingestion.schemas.model import LOAD_ID, VERSION_AT, Table
+from ingestion.schemas.model import LOAD_ID, VERSION_AT, Table, Type
 from ingestion.windows import INCREMENT, Window
 
 SUFFIXES = (".csv", ".parquet")
 UPDATED = "updated_at"
+# A few unreadable rows are a slip of the hand and wait among the rejects; more is a broken file.
+BROKEN_SHARE = 0.05
+BROKEN_ALWAYS_FINE = 10
+_KINDS_READ = 500
 _MADE_HERE = {VERSION_AT.name, LOAD_ID.name, "_row", "_source_file", "_deleted"}
 
 
@@ -69,7 +75,8 @@ def load(
         if mark == last.get(source.name):
             continue
         try:
-            _load_one(lake, source, mark, batch, report)
+            with batch.or_block():
+                _load_one(lake, source, mark, batch, report)
         except FileError as error:
             report.partial = True
             report.note(str(error))
@@ -83,68 +90,87 @@ def load(
 def _load_one(lake: Lake, source: Source, mark: str, batch: Landing, report: LoadReport) -> None:
     table = source.table
     changed_at = datetime.fromtimestamp(source.path.stat().st_mtime, UTC)
-    records = list(_records(source, report))
+    content = _content(source)
+    batch.watch.fields(table, content.kinds(table), _sources(table))
+    records = list(_records(source, content, report))
+    broken = [_unreadable(source, line) for line in content.broken]
+    if len(broken) > BROKEN_SHARE * len(records) + BROKEN_ALWAYS_FINE:
+        raise FileError(
+            f"{source.name}: not loaded, {len(broken)} rows cannot be read; {broken[0].message} "
+            f"{broken[0].remedy}"
+        )
     for record in records:
         record["_version_at"] = record.get(UPDATED) or changed_at
         if "_source_file" in table.by_name:
             record["_source_file"] = source.name
             record["_deleted"] = False
-    good, bad = rows.build(table, records)
-    good, repeated = _unique(table, good)
-    batch.add_rejects(table.name, [*bad, *repeated])
+    batch.add_rejects(table.name, broken)
+    once, repeated = _unique(table, records)
+    batch.add_rejects(table.name, repeated)
     with Known(lake, table) as known:
-        fresh = known.new_only(good)
-        batch.add_rows(table.name, fresh)
-        if "_deleted" in table.by_name:
+        fresh = batch.take(table, once, known=known)
+        if "_deleted" in table.by_name and broken:
+            # Which row is unreadable is not known, so none counts as removed.
+            report.note(
+                f"{source.name}: {len(broken)} rows cannot be read; until they are corrected, no "
+                "row of this file counts as removed."
+            )
+        elif "_deleted" in table.by_name:
             origin = "origin = '" + source.name.replace("'", "''") + "'"
-            kept = pa.table({k: _all_keys(table, k, records, good) for k in table.key})
-            gone = known.missing_from(kept, origin)
-            batch.add_rows(table.name, _tombstones(lake, table, gone, changed_at))
+            gone = known.missing_from(_keys_present(table, records), origin)
+            batch.add_made(table.name, _tombstones(lake, table, gone, changed_at))
             report.table(table.name).deletes += len(gone)
     batch.add_window(
         Window(table.name, INCREMENT, source.name, mark, is_last=True, rows=fresh.num_rows)
     )
 
 
-def _all_keys(table: Table, key: str, records: Sequence[Any], good: pa.Table) -> pa.Array:
-    """Keys still present: of good rows, and of rejected ones where they can be read."""
-    if good.num_rows == len(records):
-        return good[key].combine_chunks()
-    kind = table.by_name[key].type
-    found: list[Any] = []
-    for record in records:
-        one, _ = rows.build(
-            Table(table.source, table.name, "", (key,), (table.by_name[key],), False),
-            [{key: record.get(key)}],
-        )
-        found.append(one[key][0].as_py() if one.num_rows else None)
-    return pa.array(found, kind.arrow)
+def _keys_present(table: Table, records: Sequence[dict[str, Any]]) -> pa.Table:
+    """Keys still present, those of rejected rows included where they can be read."""
+    columns = tuple(replace(table.by_name[k], required=False, is_past=False) for k in table.key)
+    keys = Table(table.source, table.name, "", table.key, columns, False)
+    present, _ = rows.build(keys, [{k: r.get(k) for k in table.key} for r in records])
+    return present
 
 
-def _unique(table: Table, good: pa.Table) -> tuple[pa.Table, list[rejects.Reject]]:
-    """The first row of each key and version; the later ones are rejects."""
-    seen: set[tuple[Any, ...]] = set()
-    keep: list[bool] = []
-    bad: list[rejects.Reject] = []
-    keys = good.select([*table.key, VERSION_AT.name]).to_pylist()
-    for i, row in enumerate(keys):
-        key = tuple(row.values())
-        keep.append(key not in seen)
-        if key in seen:
-            record = good.slice(i, 1).to_pylist()[0]
-            named = ", ".join(table.key)
-            bad.append(
-                rejects.reject(
-                    table,
-                    record,
-                    "unique_key",
-                    table.key[0],
-                    f"{named} is there twice in {record.get('_source_file', 'the file')}.",
-                    "Keep one of the rows.",
-                )
+def _unique(
+    table: Table, records: Sequence[dict[str, Any]]
+) -> tuple[list[dict[str, Any]], list[rejects.Reject]]:
+    """The first sound row of each key and version; the later ones are rejects."""
+    together: dict[tuple[str, ...], list[int]] = {}
+    for i, record in enumerate(records):
+        key = tuple(str(record.get(k) or "").strip() for k in (*table.key, VERSION_AT.name))
+        together.setdefault(key, []).append(i)
+    bad: dict[int, rejects.Reject] = {}
+    for same in together.values():
+        if len(same) == 1:
+            continue
+        # A faulty row keeps its own fault; the first sound one stands for the others.
+        whole = [i for i in same if rows.build(table, [records[i]])[0].num_rows]
+        for i in whole[1:]:
+            bad[i] = rejects.reject(
+                table,
+                records[i],
+                "unique_key",
+                table.key[0],
+                f"{', '.join(table.key)} is there twice in "
+                f"{records[i].get('_source_file', 'the file')}.",
+                "Keep one of the rows.",
             )
-        seen.add(key)
-    return (good.filter(pa.array(keep)), bad) if bad else (good, [])
+    return [r for i, r in enumerate(records) if i not in bad], list(bad.values())
+
+
+def _unreadable(source: Source, row: _BrokenRow) -> rejects.Reject:
+    """A reject of a row whose cells do not fit the header."""
+    return rejects.reject(
+        source.table,
+        {"line": row.text, "_row": row.number, "_source_file": source.name}
+        | dict.fromkeys(source.table.key, f"{source.name}#{row.number}"),
+        "cells",
+        "",
+        f"{source.name}: row {row.number} has {row.cells} cells and the header {row.expected}.",
+        "Put cells that contain the separator in quotes.",
+    )
 
 
 def _tombstones(
@@ -177,37 +203,72 @@ def _tombstones(
 # Reading
 
 
-def _records(source: Source, report: LoadReport) -> Iterator[dict[str, Any]]:
-    if source.path.suffix == ".parquet":
-        names, found = _parquet(source)
-    else:
-        names, found = _csv(source)
+@dataclass(frozen=True)
+class _BrokenRow:
+    number: int
+    cells: int
+    expected: int
+    text: str
+
+
+@dataclass(frozen=True)
+class _Content:
+    """What a file holds: rows by number, rows that cannot be read, and types if it has any."""
+
+    names: list[str]
+    rows: list[tuple[int, dict[str, Any]]]
+    broken: list[_BrokenRow]
+    types: dict[str, str]
+
+    def kinds(self, table: Table) -> dict[str, frozenset[str]]:
+        """Kinds of the fields; text says nothing of its own, so only typed columns are read."""
+        found: dict[str, frozenset[str]] = {}
+        for name in self.names:
+            column = table.by_name.get(name)
+            if self.types:
+                found[name] = frozenset({self.types[name]})
+            elif column is None or column.type in (Type.TEXT, Type.JSON):
+                found[name] = frozenset()
+            else:
+                filled = (r[name] for _, r in self.rows if r[name] is not None)
+                some = Counter(drift.written_kind(str(v)) for v in islice(filled, _KINDS_READ))
+                kind, count = some.most_common(1)[0] if some else ("", 0)
+                # A slip of the hand in one row is no other type.
+                is_telling = count >= drift.UNREADABLE and count > some.total() / 2
+                found[name] = frozenset({kind} if is_telling else ())
+        return found
+
+
+def _sources(table: Table) -> dict[str, tuple[str, ...]]:
+    return {name: (name,) for name in table.by_name if name not in {*_MADE_HERE, "known_at"}}
+
+
+def _records(source: Source, content: _Content, report: LoadReport) -> Iterator[dict[str, Any]]:
     known = set(source.table.by_name) - _MADE_HERE
-    lacking = [c.name for c in source.table.fields if c.required and c.name in known - set(names)]
-    if lacking:
-        raise FileError(
-            f"{source.name}: not loaded, the column {', '.join(lacking)} is missing. Add it to "
-            "the header."
-        )
-    extra = sorted(set(names) - known - {UPDATED, "known_at"})
+    extra = sorted(set(content.names) - known - {UPDATED, "known_at"})
     if extra:
         report.note(f"{source.name}: column {', '.join(extra)} is not loaded; no table has it.")
-    for number, record in found:
+    for number, record in content.rows:
         row = {k: v for k, v in record.items() if k in known or k == UPDATED}
         if "_row" in source.table.by_name:
             row["_row"] = number
         yield row
 
 
-def _parquet(source: Source) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
+def _content(source: Source) -> _Content:
+    return _parquet(source) if source.path.suffix == ".parquet" else _csv(source)
+
+
+def _parquet(source: Source) -> _Content:
     try:
         table = pq.read_table(source.path)
     except (pa.ArrowInvalid, OSError) as error:
         raise FileError(f"{source.name}: not loaded, it is no whole Parquet file.") from error
-    return table.column_names, enumerate(table.to_pylist(), start=1)
+    types = {f.name: drift.arrow_kind(f.type) for f in table.schema}
+    return _Content(table.column_names, list(enumerate(table.to_pylist(), start=1)), [], types)
 
 
-def _csv(source: Source) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]]]:
+def _csv(source: Source) -> _Content:
     try:
         text = source.path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -224,29 +285,26 @@ def _csv(source: Source) -> tuple[list[str], Iterator[tuple[int, dict[str, Any]]
             f"{source.name}: not loaded, its header is empty or names a column twice. Correct row "
             "1."
         )
-    return names, _csv_rows(source, reader, names)
-
-
-def _csv_rows(
-    source: Source, reader: Iterator[list[str]], names: list[str]
-) -> Iterator[tuple[int, dict[str, Any]]]:
+    found: list[tuple[int, dict[str, Any]]] = []
+    broken: list[_BrokenRow] = []
     number = 1
     try:
         for number, cells in enumerate(reader, start=2):
             if not any(cells):
                 continue
             if len(cells) != len(names):
-                raise FileError(
-                    f"{source.name}: not loaded, row {number} has {len(cells)} cells and the "
-                    "header "
-                    f"{len(names)}. Put cells that contain the separator in quotes."
-                )
-            yield number, {n: (c if c.strip() else None) for n, c in zip(names, cells, strict=True)}
+                joined = separator.join(cells)
+                broken.append(_BrokenRow(number, len(cells), len(names), joined))
+                continue
+            found.append(
+                (number, {n: (c if c.strip() else None) for n, c in zip(names, cells, strict=True)})
+            )
     except csv.Error as error:
         raise FileError(
             f"{source.name}: not loaded, row {number + 1} cannot be read ({error}). Correct its "
             "quotes."
         ) from error
+    return _Content(names, found, broken, {})
 
 
 def _mark(path: Path, last: str) -> str:

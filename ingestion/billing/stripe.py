@@ -19,14 +19,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Protocol
 
 import pyarrow as pa
 
-from ingestion import landing, schemas, windows
+from ingestion import deletions, landing, schemas, windows
 from ingestion.billing import stripe_shapes as shapes
 from ingestion.http import Answer, HttpError, Session, ahead
 from ingestion.known import Known
@@ -179,8 +179,7 @@ def run(
     Raises:
         HttpError: if Stripe refuses the key or stays silent. What was finished before counts.
     """
-    del as_of
-    with _reading(settings, lake, run_id, progress, session) as reader:
+    with _reading(settings, lake, run_id, progress, session, as_of=as_of) as reader:
         reader.nightly()
     return reader.report
 
@@ -199,6 +198,36 @@ def backfill(
     """Reads again what was created from `first` to `last`, leaving the nightly state alone."""
     with _reading(settings, lake, run_id, progress, session) as reader:
         reader.backfill(_resource(resource), first, last)
+    return reader.report
+
+
+def reconcile(
+    settings: Settings,
+    lake: Lake,
+    *,
+    resource: str,
+    limit: float,
+    run_id: str,
+    as_of: date,
+    progress: Callable[[str], None],
+    session: Session | None = None,
+) -> LoadReport:
+    """Lists one resource in full, and marks as deleted what is no longer there.
+
+    Args:
+        settings: with Stripe configured.
+        lake: where to land.
+        resource: the table.
+        limit: share of the live records that may be gone.
+        run_id: the run's id.
+        as_of: the date the run is for.
+        progress: told a line now and then.
+        session: replaces the one made from the settings.
+    """
+    with _reading(
+        settings, lake, run_id, progress, session, as_of=as_of, deletion_limit=limit
+    ) as reader:
+        reader.reconcile(_resource(resource))
     return reader.report
 
 
@@ -272,6 +301,8 @@ class _reading:  # noqa: N801 - reads as a statement
         run_id: str,
         progress: Callable[[str], None],
         session: Session | None,
+        as_of: date | None = None,
+        deletion_limit: float | None = None,
     ) -> None:
         landing.begin(lake, SOURCE)
         report = LoadReport(SOURCE)
@@ -279,10 +310,11 @@ class _reading:  # noqa: N801 - reads as a statement
         self._reader = _Reader(
             lake,
             session or connect(settings),
-            Landing(lake, SOURCE, run_id, report),
+            Landing(lake, SOURCE, run_id, report, as_of),
             report,
             progress,
             settings.stripe.reconcile_days if settings.stripe else 28,
+            settings.deletion_limit if deletion_limit is None else deletion_limit,
         )
 
     def __enter__(self) -> _Reader:
@@ -301,6 +333,7 @@ class _Reader:
     report: LoadReport
     progress: Callable[[str], None]
     reconcile_days: int
+    deletion_limit: float = deletions.LIMIT
     known: dict[str, Known] = field(default_factory=dict)
     unexpandable: set[tuple[str, str]] = field(default_factory=set)
     open_items: dict[str, dict[str, dict[str, Any]]] | None = None
@@ -362,7 +395,7 @@ class _Reader:
                 self.progress(f"stripe: {resource.name} goes on where the last run stopped")
             else:
                 at, after = now, ""
-            with self._tolerating(resource.name):
+            with self._tolerating(resource.name), self._or_block():
                 self._list(resource, at, after)
 
     def _list(self, resource: Resource, at: int, after: str) -> None:
@@ -379,7 +412,10 @@ class _Reader:
         met: set[str] = set()
         for page in ahead(self._pages(resource, after)):
             # A page may come twice (a proxy's cache); its objects land once.
-            gathered.extend(obj for obj in page if obj["id"] not in met)
+            fresh = [obj for obj in page if obj["id"] not in met]
+            again = len(page) - len(fresh)
+            self.batch.count(resource.name, received=again, deduplicated=again)
+            gathered.extend(fresh)
             met.update(obj["id"] for obj in page)
             after = page[-1]["id"]
             if len(gathered) < _BATCH:
@@ -411,27 +447,41 @@ class _Reader:
             resource.shape(obj, at, rows)
             if seen is not None and obj.get("id"):
                 seen.append(obj["id"])
+        self._watch(resource, objects)
         self._removed_items(rows)
         self._complete_discounts(rows)
         self._attribute_charges(rows)
         for name, records in rows.items():
-            good, bad = _build(name, records)
-            self.batch.add_rejects(name, bad)
-            self.batch.add_rows(name, self._known(name).new_only(good))
+            table = schemas.table(SOURCE, name)
+            self.batch.take(table, records, known=self._known(name))
         return len(objects)
+
+    def _watch(self, resource: Resource, objects: Iterable[Any]) -> None:
+        for name, some in shapes.watched(resource.name, objects):
+            self.batch.watch.records(schemas.table(SOURCE, name), some, shapes.FIELDS[name])
 
     def _look_for_deleted(self, resource: Resource, seen: list[str], at: int) -> None:
         """What has landed but is no longer listed was deleted, unless fetching says otherwise."""
         known = self._known(resource.name)
         listed = pa.table({"id": pa.array(seen, pa.string())})
         rows = shapes.new_rows()
-        for (key,) in known.missing_from(listed):
+        gone = known.missing_from(listed)
+        refusal = deletions.refusal(
+            SOURCE, resource.name, len(gone), known.live, self.deletion_limit
+        )
+        if refusal:
+            self.report.block(refusal)
+            return
+        for (key,) in gone:
             try:
                 obj = self.session.get(f"/v1/{resource.name}/{key}").body
             except HttpError as error:
                 if error.status != 404:
                     raise
                 obj = {"id": key, "deleted": True}
+            if obj.get("deleted"):
+                self.batch.count(resource.name, received=-1, made=1)
+                self.report.table(resource.name).deletes += 1
             resource.shape(obj, at, rows)
         self._add(rows)
 
@@ -439,7 +489,7 @@ class _Reader:
 
     def _read_feed(self, since: int, now: int, *, is_first: bool) -> None:
         start = since - int(FEED_OVERLAP.total_seconds())
-        with self._tolerating(FEED):
+        with self._tolerating(FEED), self._or_block():
             events = self._new_events(start)
             if not events:
                 if is_first or now - since > 86_400:
@@ -465,6 +515,8 @@ class _Reader:
         )
         # Newest first as given; reversing keeps the feed's own order within a second.
         fresh = [e for e in reversed(list(found.values())) if e["id"] not in landed]
+        again = len(found) - len(fresh)
+        self.batch.count(FEED, received=again, deduplicated=again)
         return sorted(fresh, key=lambda e: int(e["created"]))
 
     def _land_events(self, events: list[Any]) -> None:
@@ -482,6 +534,8 @@ class _Reader:
             fetched = self._fetch(
                 [_target(e) for e in day if last[_target(e)] == e["id"] and not _is_deletion(e)]
             )
+            for resource in RESOURCES:
+                self._watch(resource, [o for t, o in fetched.items() if t[0] == resource.kind])
             for event in day:
                 shapes.event(event, rows)
                 if in_second[*_target(event), int(event["created"])] != event["id"]:
@@ -541,6 +595,12 @@ class _Reader:
 
     # Other ways in
 
+    def reconcile(self, resource: Resource) -> None:
+        """One full listing."""
+        now = _vendor_now(self.session.get("/v1/events", [("limit", "1")]))
+        self._list_all({resource.name: None}, now)
+        self.batch.flush()
+
     def backfill(self, resource: Resource, first: date, last: date) -> None:
         """Listing of what was created in a window of days (UTC), both included."""
         start = int(datetime(first.year, first.month, first.day, tzinfo=UTC).timestamp())
@@ -548,18 +608,27 @@ class _Reader:
         now = _vendor_now(self.session.get("/v1/events", [("limit", "1")]))
         created = [("created[gte]", str(start)), ("created[lt]", str(end))]
         total = 0
+        with self._or_block():
+            total = self._backfill(resource, created, now)
+        if not self.report.blocked:
+            window = Window(resource.name, BACKFILL, str(now), is_last=True, rows=total)
+            self.batch.add_window(window)
+        self.batch.flush()
+
+    def _backfill(self, resource: Resource, created: Params, now: int) -> int:
+        total = 0
         for page in ahead(self._pages(resource, "", created)):
             total += self._land(resource, page, now)
             if self.batch.is_due:
                 self.batch.flush()
-        self.batch.add_window(Window(resource.name, BACKFILL, str(now), is_last=True, rows=total))
-        self.batch.flush()
+        return total
 
     def refetch(self, resource: Resource, keys: Sequence[str]) -> None:
         """Objects by id."""
         now = _vendor_now(self.session.get("/v1/events", [("limit", "1")]))
         fetched = self._fetch([(resource.kind, key) for key in keys])
         rows = shapes.new_rows()
+        self._watch(resource, fetched.values())
         for obj in fetched.values():
             self._follow(resource, obj)
             resource.shape(obj, now, rows)
@@ -661,6 +730,7 @@ class _Reader:
                     gone = {**item, "deleted": True, "_version_at": version["_version_at"]}
                     rows["subscription_items"].append(gone)
                     self.report.table("subscription_items").deletes += 1
+                    self.batch.count("subscription_items", received=-1, made=1)
             self.open_items[version["id"]] = held
 
     def _remember_payment(self, payment: Any, invoice: str) -> None:
@@ -726,6 +796,8 @@ class _Reader:
         # The same discount shows on its subscription, its invoices and their lines: the first, most
         # telling one lands.
         rows["discounts"] = [r for k, r in once.items() if k not in self.met_discounts]
+        again = len(found) - len(rows["discounts"])
+        self.batch.count("discounts", received=again, deduplicated=again)
         self.met_discounts |= once.keys()
 
     def _coupon(self, key: str) -> dict[str, Any]:
@@ -748,6 +820,15 @@ class _Reader:
             self.known[name] = Known(self.lake, schemas.table(SOURCE, name))
         return self.known[name]
 
+    @contextmanager
+    def _or_block(self) -> Iterator[None]:
+        """Loads what follows or nothing of it; what was gathered beside it is forgotten too."""
+        met, blocked = set(self.met_discounts), len(self.report.blocked)
+        with self.batch.or_block():
+            yield
+        if len(self.report.blocked) > blocked:
+            self.met_discounts, self.open_items = met, None
+
     def _tolerating(self, name: str) -> ExitStack:
         """Names a resource that the key may not read in the result, instead of failing the rest."""
         stack = ExitStack()
@@ -764,12 +845,6 @@ class _Reader:
 
         stack.push(forgive)
         return stack
-
-
-def _build(name: str, records: Sequence[Any]) -> tuple[pa.Table, list[Any]]:
-    from ingestion import rows
-
-    return rows.build(schemas.table(SOURCE, name), records)
 
 
 def _vendor_now(probe: Answer) -> int:

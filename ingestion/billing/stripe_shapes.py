@@ -21,6 +21,88 @@ Record = dict[str, Any]
 Rows = defaultdict[str, list[Record]]
 
 
+# What fills the columns that a table cannot do without; either API shape is enough.
+FIELDS: dict[str, dict[str, tuple[str, ...]]] = {
+    "customers": {"id": ("id",)},
+    "products": {"id": ("id",)},
+    "prices": {
+        "id": ("id",),
+        "created": ("created",),
+        "currency": ("currency",),
+        "type": ("type",),
+        "billing_scheme": ("billing_scheme",),
+        "interval": ("recurring.interval", "recurring"),
+        "unit_amount_decimal": ("unit_amount_decimal", "unit_amount"),
+    },
+    "coupons": {"id": ("id",), "duration": ("duration",)},
+    "subscriptions": {
+        "id": ("id",),
+        "created": ("created",),
+        "customer_id": ("customer",),
+        "status": ("status",),
+        "currency": ("currency",),
+        "cancel_at_period_end": ("cancel_at_period_end",),
+        "canceled_at": ("canceled_at",),
+        "ended_at": ("ended_at",),
+        "trial_end": ("trial_end",),
+    },
+    "subscription_items": {
+        "id": ("id",),
+        "price_id": ("price", "plan"),
+        "quantity": ("quantity",),
+    },
+    "invoices": {
+        "id": ("id",),
+        "created": ("created",),
+        "customer_id": ("customer",),
+        "status": ("status",),
+        "currency": ("currency",),
+        "total": ("total",),
+        "amount_due": ("amount_due",),
+        "amount_paid": ("amount_paid",),
+    },
+    "invoice_lines": {"id": ("id",), "amount": ("amount",), "quantity": ("quantity",)},
+    "credit_notes": {
+        "id": ("id",),
+        "created": ("created",),
+        "status": ("status",),
+        "amount": ("amount",),
+    },
+    "charges": {
+        "id": ("id",),
+        "created": ("created",),
+        "status": ("status",),
+        "amount": ("amount",),
+        "amount_refunded": ("amount_refunded",),
+    },
+}
+# Nested objects whose fields are watched like the object's own. The rest is either landed as JSON
+# (metadata, which the company fills) or nothing is read from it.
+_WATCHED = ("recurring", "status_transitions", "cancellation_details", "pause_collection")
+_PARTS = {"subscription": ("items", "subscription_items"), "invoice": ("lines", "invoice_lines")}
+
+
+def watched(table: str, objects: Iterable[Obj]) -> Iterable[tuple[str, list[Obj]]]:
+    """Objects as they are compared with the base line: by table, one level of nesting flat.
+
+    Stumps of deleted objects are left out: they have lost their fields rightly.
+    """
+    whole = [o for o in objects if not o.get("deleted")]
+    yield table, [_flat(o) for o in whole]
+    part = next((_PARTS[o["object"]] for o in whole if o.get("object") in _PARTS), None)
+    if part is not None:
+        yield part[1], [_flat(p) for o in whole for p in nested(o.get(part[0]))]
+
+
+def _flat(obj: Obj) -> Obj:
+    found = dict(obj)
+    for name in _WATCHED:
+        inner = obj.get(name)
+        if isinstance(inner, dict):
+            found.update({f"{name}.{key}": value for key, value in inner.items()})
+    return found
+
+
 def new_rows() -> Rows:
     """An empty collection of rows by table."""
     return defaultdict(list)

@@ -25,7 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion import landing, privacy, rows, windows
+from ingestion import deletions, drift, landing, privacy, windows
 from ingestion.crm import salesforce_config
 from ingestion.crm.salesforce_client import Client, QuotaReachedError
 from ingestion.crm.salesforce_config import ObjectConfig
@@ -44,6 +44,21 @@ _ABSENT = frozenset(
     {"INVALID_TYPE", "NOT_FOUND", "INSUFFICIENT_ACCESS", "FUNCTIONALITY_NOT_ENABLED"}
 )
 _KEYS_A_QUERY = 200
+# Listings of ids have windows of their own, beside those of the object.
+_IDS = "ids of "
+_KINDS = {
+    "int": drift.NUMBER,
+    "double": drift.NUMBER,
+    "currency": drift.NUMBER,
+    "percent": drift.NUMBER,
+    "long": drift.NUMBER,
+    "boolean": drift.BOOLEAN,
+    "date": drift.DATE,
+    "datetime": drift.INSTANT,
+    "address": drift.OBJECT,
+    "location": drift.OBJECT,
+    "complexvalue": drift.OBJECT,
+}
 
 
 def run(
@@ -68,8 +83,7 @@ def run(
     Raises:
         HttpError: if Salesforce refuses the login or stays silent. What was finished counts.
     """
-    del as_of
-    with _reading(settings, lake, run_id, progress, client) as reader:
+    with _reading(settings, lake, run_id, progress, client, as_of) as reader:
         reader.nightly()
     return reader.report
 
@@ -88,6 +102,34 @@ def backfill(
     """Reads again what changed from `first` to `last`, leaving the nightly state alone."""
     with _reading(settings, lake, run_id, progress, client) as reader:
         reader.backfill(resource, first, last)
+    return reader.report
+
+
+def reconcile(
+    settings: Settings,
+    lake: Lake,
+    *,
+    resource: str,
+    limit: float,
+    run_id: str,
+    as_of: date,
+    progress: Callable[[str], None],
+    client: Client | None = None,
+) -> LoadReport:
+    """Lists an object's ids, and marks as deleted what has landed and is no longer there.
+
+    Args:
+        settings: with Salesforce configured.
+        lake: where to land.
+        resource: object or table.
+        limit: share of the live records that may be gone.
+        run_id: the run's id.
+        as_of: the date the run is for.
+        progress: told a line.
+        client: replaces the one made from the settings.
+    """
+    with _reading(settings, lake, run_id, progress, client, as_of, limit) as reader:
+        reader.reconcile(resource)
     return reader.report
 
 
@@ -138,20 +180,27 @@ def _reading(
     run_id: str,
     progress: Callable[[str], None],
     client: Client | None,
+    as_of: date | None = None,
+    limit: float | None = None,
 ) -> Iterator[_Reader]:
     began = time.monotonic()
     landing.begin(lake, SOURCE)
     client = client or Client.of(settings)
     report = LoadReport(SOURCE)
+    objects = salesforce_config.load(client.settings.objects)
     reader = _Reader(
         lake,
         client,
-        salesforce_config.load(client.settings.objects),
-        Landing(lake, SOURCE, run_id, report),
-        Landing(lake, "desk", run_id, report),
+        objects,
+        Landing(lake, SOURCE, run_id, report, as_of),
+        Landing(lake, "desk", run_id, report, as_of),
         report,
         progress,
+        settings.deletion_limit if limit is None else limit,
     )
+    for config in objects:
+        words = reader.landing_of(config).watch.words
+        words.update({(config.table.name, c): frozenset(some) for c, some in config.words})
     try:
         yield reader
     finally:
@@ -167,14 +216,17 @@ class _Reader:
     desk: Landing
     report: LoadReport
     progress: Callable[[str], None]
+    deletion_limit: float
 
     def nightly(self) -> None:
         """Every object in turn; absent ones are named, a used-up quota ends the run in order."""
         history = {name: windows.finished(self.lake, name) for name in (SOURCE, "desk")}
         try:
             for config in self.objects:
-                with self._tolerating(config):
+                with self._tolerating(config), self.landing_of(config).or_block():
+                    self._describe(config)
                     self._increment(config, history[config.table.source])
+                    self._reconcile_if_due(config, history[config.table.source])
         except QuotaReachedError as error:
             self.report.partial = True
             shown = self.client.session.redact(str(error)).rstrip(".")
@@ -200,13 +252,39 @@ class _Reader:
         if datetime.now(UTC) - _parse(listed.generation) > REFRESH:
             self._refresh(config)
 
+    def _describe(self, config: ObjectConfig) -> None:
+        """Compares the object's fields with those it had; what it lacks is not asked for."""
+        described = self.client.fields_of(config.name)
+        has = {name.lower(): name for name in described}
+        sources = {
+            column: (has.get(name.lower(), name),)
+            for column, name in config.fields.items()
+            if not (column == _deletion_flag(config) and name.lower() not in has)
+        }
+        kinds = {n: frozenset({_KINDS.get(t, drift.TEXT)}) for n, t in described.items()}
+        self.landing_of(config).watch.fields(config.table, kinds, sources)
+        asked = {*config.fields.values(), *_also_asked(config)}
+        missing = {name.lower() for name in asked} - has.keys()
+        if missing:
+            self.client.unknown_fields[config.name] = missing
+            self._tell_missing(config, {n for n in asked if n.lower() in missing})
+
+    def _tell_missing(self, config: ObjectConfig, names: set[str]) -> None:
+        # Users are deactivated, never deleted, and have no such field.
+        told = sorted(n for n in names if n != "IsDeleted")
+        if told:
+            self.report.note(
+                f"{config.name}: the organisation has no field {', '.join(told)} (or this user "
+                "may not see it); the columns stay empty."
+            )
+
     def _read(
         self, config: ObjectConfig, kind: str, cursor: datetime | None, generation: str
     ) -> None:
         """From the cursor on, in its order, one window after the other."""
         start = cursor - OVERLAP if cursor is not None else None
         where = [] if start is None else [f"{config.cursor} >= {_soql(start)}"]
-        landed = self._landing(config)
+        landed = self.landing_of(config)
         total, newest = 0, cursor
         with ExitStack() as stack:
             known: Known | None = None
@@ -214,9 +292,7 @@ class _Reader:
                 if known is None and start is not None:
                     since = f"_version_at >= '{start.isoformat()}'"
                     known = stack.enter_context(Known(self.lake, config.table, where=since))
-                fresh = self._build(config, page, known)
-                landed.add_rows(config.table.name, fresh)
-                total += fresh.num_rows
+                total += self._take(config, page, known).num_rows
                 newest = _newest(page, config.cursor, newest)
                 if landed.is_due and newest is not None:
                     self.progress(f"salesforce: {config.name} {total:,}")
@@ -232,7 +308,7 @@ class _Reader:
 
     def _refresh(self, config: ObjectConfig) -> None:
         """Everything once more: formula fields and erasures move no stamp."""
-        landed = self._landing(config)
+        landed = self.landing_of(config)
         landed.flush()
         now = datetime.now(UTC)
         key = config.table.key[0]
@@ -240,20 +316,61 @@ class _Reader:
         total = 0
         with Known(self.lake, config.table) as known:
             for page in ahead(self._pages(config, [])):
-                fresh = _stamped(self._build(config, page, known), "_version_at", now)
-                landed.add_rows(config.table.name, fresh)
-                total += fresh.num_rows
+                total += self._take(config, page, known, stamp=now).num_rows
                 seen.extend(str(_get(r, config.fields[key])) for r in page)
-            present = pa.table({key: pa.array(seen, pa.string())})
-            origin = f"origin = '{config.name}'" if config.table.source == "desk" else "true"
-            gone = [k for (k,) in known.missing_from(present, origin)]
-        landed.add_rows(config.table.name, self._tombstones(config, gone, now))
+            self._bury(config, known, seen, now)
         last = windows.newest(windows.finished(self.lake, config.table.source), config.name)
         at = last.cursor if last is not None else ""
         window = Window(config.name, LISTING, now.isoformat(), at, is_last=True, rows=total)
         landed.add_window(window, config.table.name)
         self.report.note(f"{config.name} was read in full again, as every four weeks.")
         landed.flush()
+
+    def _reconcile_if_due(self, config: ObjectConfig, history: list[Window]) -> None:
+        """Every few days the ids alone: what was erased for good shows in no other way."""
+        today = self.own.seen_on
+        last = windows.newest(history, _IDS + config.name)
+        if last is None:
+            # Just listed in full, or never read: nothing can be missing yet.
+            landed = self.landing_of(config)
+            window = Window(_IDS + config.name, LISTING, today.isoformat(), is_last=True)
+            landed.add_window(window, config.table.name)
+        elif (today - date.fromisoformat(last.generation)).days >= self._reconcile_days:
+            self._reconcile(config)
+
+    @property
+    def _reconcile_days(self) -> int:
+        return self.client.settings.reconcile_days
+
+    def _reconcile(self, config: ObjectConfig) -> None:
+        landed = self.landing_of(config)
+        today = self.own.seen_on
+        key = config.fields[config.table.key[0]]
+        seen: list[str] = []
+        for page in ahead(self.client.query_all(config.name, _ids_of(config.name, key))):
+            seen.extend(str(_get(r, key)) for r in page)
+        end = datetime(today.year, today.month, today.day, tzinfo=UTC) + timedelta(days=1)
+        with Known(self.lake, config.table) as known:
+            self._bury(config, known, seen, end - timedelta(microseconds=1))
+        window = Window(_IDS + config.name, LISTING, today.isoformat(), is_last=True)
+        landed.add_window(window, config.table.name)
+
+    def _bury(self, config: ObjectConfig, known: Known, seen: Sequence[str], at: datetime) -> None:
+        """Tombstones for what has landed and is not among the ids listed, if that can be."""
+        key = config.table.key[0]
+        present = pa.table({key: pa.array(seen, pa.string())})
+        origin = f"origin = '{config.name}'" if config.table.source == "desk" else "true"
+        gone = [k for (k,) in known.missing_from(present, origin)]
+        refusal = deletions.refusal(
+            SOURCE, config.table.name, len(gone), known.live, self.deletion_limit
+        )
+        if refusal:
+            self.report.block(refusal)
+            return
+        made = self._tombstones(config, gone, at)
+        self.landing_of(config).add_made(config.table.name, made)
+        if made.num_rows:
+            self.progress(f"salesforce: {config.name}, {made.num_rows:,} records are gone")
 
     def _tombstones(self, config: ObjectConfig, keys: list[str], at: datetime) -> pa.Table:
         """Last landed versions of erased records, marked deleted."""
@@ -277,9 +394,22 @@ class _Reader:
         ).cast(table.write_schema)
         gone = newest.filter(pc.is_in(newest[table.key[0]], pa.array(keys, pa.string())))
         self.report.table(table.name).deletes += gone.num_rows
-        return _stamped(_stamped(gone, flag, True), "_version_at", at)
+        # A record stamped after the instant of the listing would outlive its tombstone.
+        stamps = gone["_version_at"]
+        listed = pa.scalar(at, stamps.type)
+        later = pc.if_else(pc.less(stamps, listed), listed, stamps)
+        place = gone.schema.get_field_index("_version_at")
+        return _stamped(gone, flag, True).set_column(place, "_version_at", later)
 
     # Other ways in
+
+    def reconcile(self, resource: str) -> None:
+        """Ids of one object."""
+        config = salesforce_config.choose(self.objects, resource)
+        with self._tolerating(config):
+            self._reconcile(config)
+        self.own.flush()
+        self.desk.flush()
 
     def backfill(self, resource: str, first: date, last: date) -> None:
         """What changed in a window of days (UTC), both included."""
@@ -287,13 +417,11 @@ class _Reader:
         start = datetime(first.year, first.month, first.day, tzinfo=UTC)
         end = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1)
         where = [f"{config.cursor} >= {_soql(start)}", f"{config.cursor} < {_soql(end)}"]
-        landed = self._landing(config)
+        landed = self.landing_of(config)
         total = 0
         with Known(self.lake, config.table) as known:
             for page in ahead(self._pages(config, where)):
-                fresh = self._build(config, page, known)
-                landed.add_rows(config.table.name, fresh)
-                total += fresh.num_rows
+                total += self._take(config, page, known).num_rows
                 if landed.is_due:
                     landed.flush()
         window = Window(config.name, BACKFILL, is_last=True, rows=total)
@@ -304,12 +432,12 @@ class _Reader:
         """Records by id."""
         config = salesforce_config.choose(self.objects, table)
         by = config.fields[config.table.key[0]]
-        landed = self._landing(config)
+        landed = self.landing_of(config)
         for i in range(0, len(keys), _KEYS_A_QUERY):
             some = (k.replace("\\", "").replace("'", "") for k in keys[i : i + _KEYS_A_QUERY])
             listed = ", ".join(f"'{k}'" for k in some)
             for page in self._pages(config, [f"{by} in ({listed})"]):
-                landed.add_rows(config.table.name, self._build(config, page, None))
+                self._take(config, page, None)
         landed.flush()
 
     # Records
@@ -330,37 +458,47 @@ class _Reader:
                 for page in self.client.query_all(config.name, soql):
                     # A page may come twice (a proxy's cache); its records land once.
                     fresh = [r for r in page if r["Id"] not in met]
+                    again = len(page) - len(fresh)
+                    self.landing_of(config).count(
+                        config.table.name, received=again, deduplicated=again
+                    )
                     met.update(r["Id"] for r in page)
                     if fresh:
                         yield fresh
             except HttpError as error:
                 if error.code != "INVALID_FIELD" or absent:
                     raise
-                has = self.client.fields_of(config.name)
-                missing = [f for f in asked if f.lower() not in has]
+                has = {name.lower() for name in self.client.fields_of(config.name)}
+                missing = {f for f in asked if f.lower() not in has}
                 if not missing or config.cursor in missing:
                     raise
                 self.client.unknown_fields[config.name] = {f.lower() for f in missing}
-                self.report.note(
-                    f"{config.name}: the organisation has no field {', '.join(sorted(missing))} "
-                    "(or this user may not see it); the columns stay empty."
-                )
+                self._tell_missing(config, missing)
             else:
                 return
 
-    def _build(
-        self, config: ObjectConfig, page: Sequence[dict[str, Any]], known: Known | None
+    def _take(
+        self,
+        config: ObjectConfig,
+        page: Sequence[dict[str, Any]],
+        known: Known | None,
+        stamp: datetime | None = None,
     ) -> pa.Table:
-        """A page's records, checked, without what has landed as it is."""
+        """Adds a page's records, checked, without what has landed as it is; returns them."""
         records, names = _prepared(config, page)
-        good, bad = rows.build(config.table, records, names)
-        self._landing(config).add_rejects(config.table.name, bad)
-        fresh = known.new_only(good) if known is not None else good
+        if stamp is not None:
+            names["_version_at"] = "_version_at"
+            for record in records:
+                record["_version_at"] = stamp
+        landed = self.landing_of(config)
+        dropped = len(page) - len(records)
+        landed.count(config.table.name, received=dropped, deduplicated=dropped)
+        fresh = landed.take(config.table, records, names=names, known=known)
         gone = pc.sum(fresh[_deletion_flag(config)]).as_py() or 0
         self.report.table(config.table.name).deletes += gone
         return fresh
 
-    def _landing(self, config: ObjectConfig) -> Landing:
+    def landing_of(self, config: ObjectConfig) -> Landing:
         return self.desk if config.table.source == "desk" else self.own
 
     @contextmanager
@@ -422,6 +560,10 @@ def _also_asked(config: ObjectConfig) -> tuple[str, ...]:
     kind = ("DataType",) if config.lookups else ()
     flag = ("IsDeleted",) if config.table.source == "desk" else ()
     return (*kind, *flag)
+
+
+def _ids_of(name: str, key: str) -> str:
+    return f"select {key if key == 'Id' else f'Id, {key}'} from {name} order by Id"
 
 
 def _stamped(table: pa.Table, column: str, value: Any) -> pa.Table:

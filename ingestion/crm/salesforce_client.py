@@ -116,10 +116,10 @@ class Client:
                 return body
         raise HttpError(200, "WRONG_PAGE", f"asked for {name}, got records of {kind}", path)
 
-    def fields_of(self, name: str) -> set[str]:
-        """Lower-cased API names of an object's fields."""
+    def fields_of(self, name: str) -> dict[str, str]:
+        """API names of an object's fields, with the organisation's types."""
         path = f"/services/data/{self.settings.api_version}/sobjects/{name}/describe"
-        return {str(f["name"]).lower() for f in self.get(path).body["fields"]}
+        return {str(f["name"]): str(f["type"]) for f in self.get(path).body["fields"]}
 
     def _watch_quota(self, answer: Answer) -> None:
         info = answer.headers.get("Sforce-Limit-Info", "")

@@ -18,7 +18,7 @@ from ingestion.schemas.model import LOAD_ID, VERSION_AT, Table
 from ingestion.settings import SettingsError
 
 DEFAULTS = Path(__file__).with_name("salesforce_objects.yaml")
-_ALLOWED = {"columns", "desk", "cursor", "lookups"}
+_ALLOWED = {"columns", "desk", "cursor", "lookups", "words"}
 _MADE_HERE = {VERSION_AT.name, LOAD_ID.name, "_row", "_source_file", "_deleted"}
 
 
@@ -32,6 +32,7 @@ class ObjectConfig:
         fields: column -> field API name.
         cursor: field that moves with every change.
         lookups: for histories, fields whose rows land only with ids.
+        words: column -> words of the organisation's own that its vocabulary has besides.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ObjectConfig:
     fields: dict[str, str]
     cursor: str = "SystemModstamp"
     lookups: frozenset[str] = frozenset()
+    words: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def load(own: Path | None) -> tuple[ObjectConfig, ...]:
@@ -150,4 +152,11 @@ def _object(name: str, entry: Any, problems: list[str]) -> ObjectConfig | None:
         fields = {c: f for c, f in named.items() if f is not None}
         if cursor != "SystemModstamp":
             fields["system_modstamp"] = cursor
-    return ObjectConfig(name, table, fields, cursor, frozenset(entry.get("lookups") or ()))
+    own_words = dict(entry.get("words") or {})
+    problems.extend(
+        f"{name}: {table.name} has no column {column!r} with a vocabulary."
+        for column in own_words
+        if column not in table.by_name or not table.by_name[column].words
+    )
+    words = tuple((c, tuple(str(w) for w in some or ())) for c, some in own_words.items())
+    return ObjectConfig(name, table, fields, cursor, frozenset(entry.get("lookups") or ()), words)

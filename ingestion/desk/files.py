@@ -44,7 +44,6 @@ def run(
     Raises:
         ValueError: if the desk is not configured.
     """
-    del as_of
     if settings.desk is None:
         raise ValueError("The desk is not configured; set TENURE_DESK_PATH.")
     began = time.monotonic()
@@ -55,7 +54,7 @@ def run(
         report.note(f"{name} is not loaded: no table of the desk has that name.")
     with landing.holding(lake, SOURCE):
         history = _since_reset(windows.finished(lake, SOURCE))
-        batch = Landing(lake, SOURCE, run_id, report)
+        batch = Landing(lake, SOURCE, run_id, report, as_of)
         tabular.load(lake, files, history, batch, report, progress)
     report.seconds = time.monotonic() - began
     return report

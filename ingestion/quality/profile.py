@@ -14,34 +14,7 @@ import pandas as pd
 
 from ingestion import rejects, schemas
 from ingestion.lake import Lake
-from ingestion.schemas.model import Table
-
-# Vocabulary of vendors that the transformer decides by; a new word is news, not an error.
-VOCABULARY: dict[tuple[str, str], tuple[str, tuple[str, ...]]] = {
-    ("stripe", "subscriptions"): (
-        "status",
-        (
-            "trialing",
-            "active",
-            "past_due",
-            "unpaid",
-            "paused",
-            "canceled",
-            "incomplete",
-            "incomplete_expired",
-        ),
-    ),
-    ("stripe", "invoices"): (
-        "status",
-        ("draft", "open", "paid", "void", "uncollectible", "deleted"),
-    ),
-    ("stripe", "prices"): ("billing_scheme", ("per_unit", "tiered")),
-    ("stripe", "coupons"): ("duration", ("once", "repeating", "forever")),
-    ("stripe", "charges"): ("status", ("succeeded", "pending", "failed")),
-    ("salesforce", "account"): ("segment__c", ("SMB", "mid-market", "enterprise")),
-    ("salesforce", "opportunity"): ("type", ("New Business", "Renewal", "Expansion", "Win-back")),
-    ("salesforce", "contact"): ("level__c", ("end_user", "manager", "director_plus")),
-}
+from ingestion.schemas.model import Column, Table
 
 
 def of_loads(lake: Lake, source: str, load_ids: Sequence[str]) -> pd.DataFrame:
@@ -83,9 +56,8 @@ def _query(table: Table) -> str:
     bad_currency = (
         " or ".join(f"not regexp_full_match({c}, '[A-Za-z]{{3}}')" for c in currencies) or "false"
     )
-    word, known = VOCABULARY.get((table.source, table.name), ("", ()))
-    listed = ", ".join("'" + w + "'" for w in known)
-    unknown = f'"{word}" not in ({listed})' if word else "false"
+    # Words that decide have blocked before; the others are news, not errors.
+    unknown = " or ".join(_unknown(c) for c in table.fields if c.words) or "false"
     versionless = "_version_at is null" if table.is_versioned else "false"
     return f"""
         select count(*) as rows,
@@ -97,6 +69,11 @@ def _query(table: Table) -> str:
             count(*) filter (where {unknown}) as unknown_words
         from t
     """
+
+
+def _unknown(column: Column) -> str:
+    listed = ", ".join("'" + w.replace("'", "''") + "'" for w in column.words)
+    return f'"{column.name}" not in ({listed})'
 
 
 def _rejected(lake: Lake, source: str, load_ids: Sequence[str]) -> dict[str, int]:

@@ -18,6 +18,7 @@ T, N, F, B, AT, D, M = (
     Type.MONEY,
 )
 C = Column
+LEVELS = ("end_user", "manager", "director_plus")
 
 ACCOUNT = C("account_id", T, "Account in the CRM.", required=True)
 KNOWN_AT = C("known_at", AT, "When the row could first be known; if empty, its own date counts.")
@@ -76,7 +77,7 @@ TABLES: tuple[Table, ...] = (
         C("unit", T, "Unit of its values."),
         C("baseline", F, "Value at the start."),
         C("target", F, "Value wanted."),
-        C("stakeholder_level", T, "Level of the person who set it."),
+        C("stakeholder_level", T, "Level of the person who set it.", words=LEVELS),
         C("is_quantified", B, "Whether it has numbers."),
         C("measure_quality", T, "Assessed quality of the measure."),
         C("is_purchase_reason", B, "Whether it is why the customer bought."),
@@ -93,7 +94,7 @@ TABLES: tuple[Table, ...] = (
         _id("success_measurement_id", "measurement"),
         C("success_measure_id", T, "Measure.", required=True),
         ACCOUNT,
-        C("measured_on", D, "Date measured.", required=True),
+        C("measured_on", D, "Date measured.", required=True, is_past=True),
         C("checkpoint_month", N, "Month after the start (0, 3, 6, …)."),
         C("value", F, "Value in the measure's unit."),
         C("value_usd", M, "Its worth to the customer, USD."),
@@ -104,7 +105,7 @@ TABLES: tuple[Table, ...] = (
         "A month's level of the customer's primary need.",
         ("account_id", "measured_on", "kpi_name"),
         ACCOUNT,
-        C("measured_on", D, "Date measured.", required=True),
+        C("measured_on", D, "Date measured.", required=True, is_past=True),
         C("kpi_name", T, "Indicator.", required=True),
         C("kpi_value", F, "Its value."),
         C("contracted_level", F, "Level promised."),
@@ -117,7 +118,7 @@ TABLES: tuple[Table, ...] = (
         _id("risk_assessment_id", "assessment"),
         ACCOUNT,
         C("employee_id", T, "Employee who judged."),
-        C("assessed_on", D, "Date of the judgement.", required=True),
+        C("assessed_on", D, "Date of the judgement.", required=True, is_past=True),
         C("sign_today_share", F, "Share (0-1) that would sign today.", minimum=0, maximum=1),
         C(
             "justification_type",
@@ -142,10 +143,10 @@ TABLES: tuple[Table, ...] = (
         ACCOUNT,
         C("owner_id", T, "Employee responsible."),
         C("plan_type", T, "Kind of plan.", allowed=("save", "success", "onboarding")),
-        C("opened_on", D, "Date opened.", required=True),
+        C("opened_on", D, "Date opened.", required=True, is_past=True),
         C("due_on", D, "Date due."),
         C("closed_on", D, "Date closed."),
-        C("status", T, "Status."),
+        C("status", T, "Status.", words=("open", "closed")),
         C("outcome", T, "What came of it."),
         C("cost_usd", M, "Cost, USD."),
         KNOWN_AT,
@@ -181,7 +182,7 @@ TABLES: tuple[Table, ...] = (
         C("program_id", T, "Programme.", required=True),
         ACCOUNT,
         C("arm", T, "Arm.", required=True, allowed=("treated", "control")),
-        C("enrolled_on", D, "Date of enrolment.", required=True),
+        C("enrolled_on", D, "Date of enrolment.", required=True, is_past=True),
         KNOWN_AT,
     ),
     _table(
@@ -199,8 +200,8 @@ TABLES: tuple[Table, ...] = (
             allowed=("nps", "csat", "value_awareness", "monthly_question", "expectation"),
         ),
         C("score", F, "Score on the survey's own scale."),
-        C("respondent_level", T, "Level of the person who answered."),
-        C("responded_on", D, "Date of the answer.", required=True),
+        C("respondent_level", T, "Level of the person who answered.", words=LEVELS),
+        C("responded_on", D, "Date of the answer.", required=True, is_past=True),
         KNOWN_AT,
     ),
     _table(
@@ -225,7 +226,7 @@ TABLES: tuple[Table, ...] = (
                 "referral",
             ),
         ),
-        C("occurred_on", D, "Date.", required=True),
+        C("occurred_on", D, "Date.", required=True, is_past=True),
         C("opportunity_id", T, "Deal it helped."),
         KNOWN_AT,
     ),
@@ -236,7 +237,7 @@ TABLES: tuple[Table, ...] = (
         _id("story_request_id", "request"),
         C("format", T, "Format wanted."),
         C("requested_by_id", T, "Employee who asked."),
-        C("requested_on", D, "Date asked.", required=True),
+        C("requested_on", D, "Date asked.", required=True, is_past=True),
         C("fulfilled_on", D, "Date fulfilled."),
         C("account_id", T, "Account whose story served."),
     ),
@@ -270,7 +271,7 @@ TABLES: tuple[Table, ...] = (
         _id("trigger_event_id", "trigger"),
         ACCOUNT,
         C("trigger_type", T, "Kind.", required=True),
-        C("occurred_on", D, "Date.", required=True),
+        C("occurred_on", D, "Date.", required=True, is_past=True),
         C("source", T, "Where it was learnt."),
         KNOWN_AT,
     ),
@@ -306,7 +307,7 @@ TABLES: tuple[Table, ...] = (
         C("contact_id", T, "Contact concerned."),
         C("signal_type", T, "Kind.", required=True, allowed=("mention", "competitor_connection")),
         C("competitor_id", T, "Competitor, if any."),
-        C("occurred_on", D, "Date.", required=True),
+        C("occurred_on", D, "Date.", required=True, is_past=True),
         KNOWN_AT,
     ),
     _table(
@@ -316,5 +317,13 @@ TABLES: tuple[Table, ...] = (
         C("currency", T, "Three-letter ISO code, upper or lower case.", required=True),
         C("valid_from", D, "First day of the rate.", required=True),
         C("usd_per_unit", F, "USD for one major unit of the currency.", required=True, minimum=0),
+    ),
+    _table(
+        "erasure_requests",
+        "A person's request to be erased, by the contact's id in the CRM.",
+        ("contact_id",),
+        _id("contact_id", "contact"),
+        C("requested_on", D, "Date on which the person asked.", required=True, is_past=True),
+        KNOWN_AT,
     ),
 )

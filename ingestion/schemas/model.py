@@ -67,6 +67,12 @@ class Column:
         allowed: values a row may carry (others are rejected); empty for any.
         minimum: smallest value accepted.
         maximum: largest value accepted.
+        words: vocabulary known to the transformer; a word beyond it is news (see `decides`).
+        decides: whether state or money is decided by the word: a new one then blocks the table
+            until somebody says what it means. Otherwise it passes and is reported.
+        needed: whether the source must have the column, though a row may leave it empty; without
+            it the table is blocked. Required and deciding columns always are needed.
+        is_past: whether it dates a fact, so that a row dated days ahead is rejected.
     """
 
     name: str
@@ -77,6 +83,10 @@ class Column:
     allowed: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    words: tuple[str, ...] = ()
+    decides: bool = False
+    needed: bool = False
+    is_past: bool = False
 
 
 VERSION_AT = Column(
@@ -137,3 +147,13 @@ class Table:
     def pii_columns(self) -> tuple[str, ...]:
         """Names of the columns that identify a person."""
         return tuple(c.name for c in self.columns if c.pii)
+
+    @cached_property
+    def needed_columns(self) -> tuple[str, ...]:
+        """Names of the columns without which the table is blocked."""
+        own = {VERSION_AT.name, LOAD_ID.name, "_row", "_source_file", "_deleted", self.partition}
+        return tuple(
+            c.name
+            for c in self.columns
+            if (c.required or c.needed or c.decides) and c.name not in own
+        )

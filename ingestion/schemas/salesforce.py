@@ -23,8 +23,14 @@ C = Column
 BASE = (
     C("id", T, "Salesforce id, 18 characters.", required=True),
     C("is_deleted", B, "Whether the record is in the recycle bin or erased.", required=True),
-    C("created_date", AT, "When the record was created.", required=True),
-    C("system_modstamp", AT, "When anybody or anything last changed the record.", required=True),
+    C("created_date", AT, "When the record was created.", required=True, is_past=True),
+    C(
+        "system_modstamp",
+        AT,
+        "When anybody or anything last changed the record.",
+        required=True,
+        is_past=True,
+    ),
 )
 ACCOUNT = C("account_id", T, "Account (001…).")
 OWNER = C("owner_id", T, "User who owns the record (005…).")
@@ -34,6 +40,23 @@ ACKNOWLEDGED = C(
 TWO_WAY = C("is_two_way__c", B, "Whether the customer took part rather than only received.")
 WHAT = C("what_id", T, "Record it is about: account, opportunity, case, …")
 WHO = C("who_id", T, "Main contact or lead.")
+LEVELS = ("end_user", "manager", "director_plus")
+# Salesforce's own stages and the short forms many organisations keep. An organisation's others are
+# added in its own file of objects (`words`).
+STAGES = (
+    "Prospecting",
+    "Qualification",
+    "Needs Analysis",
+    "Value Proposition",
+    "Id. Decision Makers",
+    "Perception Analysis",
+    "Proposal",
+    "Proposal/Price Quote",
+    "Negotiation",
+    "Negotiation/Review",
+    "Closed Won",
+    "Closed Lost",
+)
 
 
 def _table(name: str, doc: str, *fields: Column) -> Table:
@@ -55,8 +78,13 @@ TABLES: tuple[Table, ...] = (
     _table(
         "account",
         "A version of a customer or prospect company.",
-        C("name", T, "Company's name."),
-        C("type", T, "Kind: Customer, Prospect, …"),
+        C("name", T, "Company's name.", needed=True),
+        C(
+            "type",
+            T,
+            "Kind: Customer, Prospect, …",
+            words=("Prospect", "Customer", "Former Customer"),
+        ),
         C("industry", T, "Industry."),
         C("billing_country", T, "Country of the billing address."),
         C("number_of_employees", N, "Employees of the company.", minimum=0),
@@ -64,12 +92,18 @@ TABLES: tuple[Table, ...] = (
         OWNER,
         C("parent_id", T, "Parent account."),
         C("master_record_id", T, "Survivor, if this record lost a merge."),
-        C("segment__c", T, "SMB, mid-market or enterprise."),
+        C(
+            "segment__c",
+            T,
+            "SMB, mid-market or enterprise.",
+            words=("SMB", "mid-market", "enterprise"),
+        ),
         C("region__c", T, "Sales region."),
         C(
             "acquisition_origin__c",
             T,
             "How the customer came: new_prospect, alumni_led, boomerang, …",
+            words=("new_prospect", "alumni_led", "boomerang", "lost_deal", "rip_and_replace"),
         ),
         C("stripe_customer_id__c", T, "Customer in Stripe (cus_…)."),
         C("workspace_id__c", T, "Workspace in the product."),
@@ -79,15 +113,25 @@ TABLES: tuple[Table, ...] = (
     _table(
         "contact",
         "A version of a person at a company.",
-        ACCOUNT,
+        C("account_id", T, "Account (001…).", needed=True),
         C("first_name", T, "First name.", pii=True),
         C("last_name", T, "Last name.", pii=True),
         C("email", T, "E-mail address.", pii=True),
         C("title", T, "Job title."),
-        C("level__c", T, "end_user, manager or director_plus."),
+        C("level__c", T, "end_user, manager or director_plus.", words=LEVELS),
         C("roles__c", T, "Roles, ';' between: champion, sponsor, economic_buyer, admin, user."),
-        C("consent_basis__c", T, "Lawful basis of contact."),
-        C("departure_terms__c", T, "Terms on which the person left."),
+        C(
+            "consent_basis__c",
+            T,
+            "Lawful basis of contact.",
+            words=("consent", "contract", "legitimate_interest", "none"),
+        ),
+        C(
+            "departure_terms__c",
+            T,
+            "Terms on which the person left.",
+            words=("good", "neutral", "bad"),
+        ),
         C("left_on__c", D, "Date on which the person left the company."),
         C("former_contact_id__c", T, "Same person's contact at a former company."),
         C("has_opted_out_of_email", B, "Whether the person opted out of e-mail."),
@@ -101,7 +145,12 @@ TABLES: tuple[Table, ...] = (
         C("title", T, "Job title."),
         C("department", T, "Department."),
         C("is_active", B, "Whether the user may log in."),
-        C("function__c", T, "sales, cs, support, marketing, product, engineering or executive."),
+        C(
+            "function__c",
+            T,
+            "sales, cs, support, marketing, product, engineering or executive.",
+            words=("sales", "cs", "support", "marketing", "product", "engineering", "executive"),
+        ),
         C("hired_on__c", D, "First day at work."),
         C("left_on__c", D, "Last day at work."),
         C("destination_account_id__c", T, "Customer the employee moved to."),
@@ -109,13 +158,19 @@ TABLES: tuple[Table, ...] = (
     _table(
         "opportunity",
         "A version of a deal: new business, renewal, expansion or win-back.",
-        ACCOUNT,
+        C("account_id", T, "Account (001…).", needed=True),
         C("name", T, "Deal's name."),
-        C("type", T, "New Business, Renewal, Expansion or Win-back."),
-        C("stage_name", T, "Stage."),
-        C("is_won", B, "Whether it was won."),
-        C("is_closed", B, "Whether it is decided."),
-        C("amount", M, "Value in major units of its currency."),
+        C(
+            "type",
+            T,
+            "New Business, Renewal, Expansion or Win-back.",
+            words=("New Business", "Renewal", "Expansion", "Win-back"),
+            decides=True,
+        ),
+        C("stage_name", T, "Stage.", words=STAGES, decides=True),
+        C("is_won", B, "Whether it was won.", needed=True),
+        C("is_closed", B, "Whether it is decided.", needed=True),
+        C("amount", M, "Value in major units of its currency.", needed=True),
         C(
             "currency_iso_code",
             T,
@@ -149,7 +204,12 @@ TABLES: tuple[Table, ...] = (
         WHAT,
         WHO,
         OWNER,
-        C("type", T, "Email, Call, Value report, Social or Other."),
+        C(
+            "type",
+            T,
+            "Email, Call, Value report, Social or Other.",
+            words=("Email", "Call", "Value report", "Social", "Other"),
+        ),
         C("task_subtype", T, "Salesforce's own kind: Email, Call, ListEmail, …"),
         C("status", T, "Open, Completed, …"),
         C("activity_date", D, "Date due or done."),
@@ -164,7 +224,12 @@ TABLES: tuple[Table, ...] = (
         WHAT,
         WHO,
         OWNER,
-        C("type", T, "Meeting, Visit, QBR, Training, Conference or Value report."),
+        C(
+            "type",
+            T,
+            "Meeting, Visit, QBR, Training, Conference or Value report.",
+            words=("Meeting", "Visit", "QBR", "Training", "Conference", "Value report"),
+        ),
         C("start_date_time", AT, "When it starts."),
         C("duration_in_minutes", N, "Minutes.", minimum=0),
         TWO_WAY,
@@ -184,7 +249,12 @@ TABLES: tuple[Table, ...] = (
         ACCOUNT,
         C("contact_id", T, "Contact who asked."),
         OWNER,
-        C("type", T, "Question, Problem, Bug or Feature request."),
+        C(
+            "type",
+            T,
+            "Question, Problem, Bug or Feature request.",
+            words=("Question", "Problem", "Bug", "Feature request"),
+        ),
         C("priority", T, "Priority."),
         C("status", T, "Status."),
         C("origin", T, "Channel."),

@@ -28,8 +28,8 @@ CANDIDATES: dict[str, tuple[str, ...]] = {
     "feature": ("feature", "properties.feature", "properties.feature_id"),
     "properties": ("properties", "event_properties"),
 }  # fmt: skip
-_JSON = ("properties", "event_properties", "context")
-_INSTANTS = ("event_at", "sent_at", "received_at")
+JSON_COLUMNS = ("properties", "event_properties", "context")
+INSTANTS = ("event_at", "sent_at", "received_at")
 
 
 def configured(given: str | None) -> dict[str, tuple[str, ...]]:
@@ -74,7 +74,7 @@ def json_columns(candidates: Mapping[str, tuple[str, ...]]) -> dict[str, str]:
             if top.lower() in taken:
                 continue
             taken.add(top.lower())
-            columns[top] = "JSON" if rest or top in _JSON else "VARCHAR"
+            columns[top] = "JSON" if rest or top in JSON_COLUMNS else "VARCHAR"
     return columns
 
 
@@ -97,7 +97,7 @@ def expressions(
         # Reaching into JSON costs; a column of its own makes it needless.
         plain = [part for part in parts if "json_extract" not in part]
         parts = plain if plain and not is_sparse else parts
-        empty = "null::timestamptz" if column in _INSTANTS else "null::varchar"
+        empty = "null::timestamptz" if column in INSTANTS else "null::varchar"
         found[column] = (
             f"coalesce({', '.join(parts)})" if len(parts) > 1 else "".join(parts) or empty
         )
@@ -115,8 +115,8 @@ def _expression(field: str, present: Mapping[str, tuple[str, str]], column: str)
         # Text that is no JSON gives null, not an error.
         quoted = f"""try(json_extract_string({quoted}, '$."{path}"'))"""
         kind = "VARCHAR"
-    if column in _INSTANTS:
-        return _instant(quoted, kind)
+    if column in INSTANTS:
+        return instant(quoted, kind)
     if column == "properties":
         return (
             f"to_json({quoted})::varchar"
@@ -126,7 +126,8 @@ def _expression(field: str, present: Mapping[str, tuple[str, str]], column: str)
     return f"nullif({quoted}::varchar, '')"
 
 
-def _instant(quoted: str, kind: str) -> str:
+def instant(quoted: str, kind: str) -> str:
+    """SQL that reads an instant from a column of DuckDB's type `kind`; null if it is none."""
     if kind.startswith("TIMESTAMP") or kind == "DATE":
         # Instants without a zone are taken as UTC, the session's zone.
         return f"{quoted}::timestamptz"

@@ -19,8 +19,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -29,24 +28,19 @@ import orjson
 import pyarrow as pa
 
 from ingestion import landing, windows
+from ingestion.drift import Watch
 from ingestion.lake import Lake, finish_load, new_load_id
 from ingestion.reports import LoadReport
 from ingestion.settings import Settings, UsageSettings
-from ingestion.usage import event_columns, event_landing, monthly
-from ingestion.usage.event_landing import EVENTS, SOURCE
+from ingestion.usage import event_columns, event_landing, event_shapes, monthly
+from ingestion.usage.event_landing import EVENTS as EVENTS
+from ingestion.usage.event_landing import SOURCE
+from ingestion.usage.event_shapes import KINDS, EventFile
 from ingestion.windows import BACKFILL, INCREMENT, RESET, Window
 
 FILES = "_files"
-# Bytes of a batch once unpacked; the weights are how much a file of its kind unpacks to.
+# Bytes of a batch once unpacked.
 BATCH_BYTES = 2_500_000_000
-_WEIGHTS = {".parquet": 6, ".gz": 9, ".zst": 9}
-_KINDS = {
-    ".parquet": "parquet",
-    ".jsonl": "json",
-    ".ndjson": "json",
-    ".json": "json",
-    ".csv": "csv",
-}
 _FILE_SCHEMA = pa.schema(
     [
         ("path", pa.string()),
@@ -56,36 +50,6 @@ _FILE_SCHEMA = pa.schema(
         ("load_id", pa.string()),
     ]
 )
-
-
-@dataclass(frozen=True)
-class EventFile:
-    """A delivered file.
-
-    Attributes:
-        path: where it lies.
-        name: path below the configured place.
-        size: bytes.
-        mtime_ns: when it was last written.
-        sha256: checksum promised by a manifest or computed; empty until known.
-    """
-
-    path: Path
-    name: str
-    size: int
-    mtime_ns: int
-    sha256: str = ""
-
-    @property
-    def kind(self) -> str:
-        """parquet, json or csv."""
-        suffixes = [s for s in self.path.suffixes if s not in (".gz", ".zst")]
-        return _KINDS[suffixes[-1]]
-
-    @property
-    def weight(self) -> int:
-        """Bytes once unpacked, roughly."""
-        return self.size * _WEIGHTS.get(self.path.suffix, 1)
 
 
 def run(
@@ -115,12 +79,14 @@ def run(
     if usage.events_path is not None:
         with landing.holding(lake, SOURCE):
             files = _fresh(find(usage, report), _landed(lake), report)
-            _load(lake, usage, files, INCREMENT, run_id, report, progress)
+            _load(lake, usage, files, INCREMENT, run_id, report, progress, as_of)
     extra = monthly.run(settings, lake, run_id=run_id, as_of=as_of, progress=progress)
     report.load_ids += extra.load_ids
     report.tables |= extra.tables
     report.notes += extra.notes
     report.partial |= extra.partial
+    report.changes += extra.changes
+    report.blocked += extra.blocked
     report.seconds = time.monotonic() - began
     return report
 
@@ -192,14 +158,22 @@ def _load(
     run_id: str,
     report: LoadReport,
     progress: Callable[[str], None],
+    as_of: date | None = None,
 ) -> None:
     candidates = event_columns.configured(usage.events_columns)
+    watch = Watch(lake, SOURCE)
+    seen_on = as_of or datetime.now(UTC).date() - timedelta(days=1)
     batches = list(_batches(files))
     for number, batch in enumerate(batches, start=1):
-        whole = _verified(batch, report)
+        whole = event_shapes.sound(_verified(batch, report), candidates, watch, report)
         if whole:
-            _load_batch(lake, candidates, whole, kind, run_id, report)
+            _load_batch(lake, candidates, whole, kind, run_id, report, watch, seen_on)
         progress(f"usage: batch {number} of {len(batches)}, {report.rows:,} events so far")
+    if watch.changes:
+        load_id = new_load_id(lake, SOURCE)
+        event_landing.write_changes(lake, load_id, watch, seen_on, run_id, report)
+        finish_load(lake, SOURCE, load_id)
+        report.load_ids.append(load_id)
 
 
 def _load_batch(
@@ -209,11 +183,19 @@ def _load_batch(
     kind: str,
     run_id: str,
     report: LoadReport,
+    watch: Watch,
+    seen_on: date,
 ) -> None:
     """One load: staged in DuckDB, written day by day, finished last of all."""
     load_id = new_load_id(lake, SOURCE)
     with event_landing.engine(lake) as con:
         readable = _stage(con, candidates, files, report)
+        unreadable = event_shapes.unreadable(con, candidates, watch, report)
+        if unreadable:
+            readable = [f for f in readable if f.name not in unreadable]
+            event_landing.keep_first_receipts(con)
+            if not readable:
+                return
         landed = [
             {
                 "path": f.name,
@@ -233,6 +215,8 @@ def _load_batch(
             run_id,
             report,
             {FILES: pa.Table.from_pylist(landed, schema=_FILE_SCHEMA)},
+            watch=watch,
+            seen_on=seen_on,
         )
 
 
@@ -510,7 +494,7 @@ def _digest(path: Path) -> str:
 
 def _is_known_kind(path: Path) -> bool:
     suffixes = [s for s in path.suffixes if s not in (".gz", ".zst")]
-    return bool(suffixes) and suffixes[-1] in _KINDS
+    return bool(suffixes) and suffixes[-1] in KINDS
 
 
 def _day_of(file: EventFile) -> date:

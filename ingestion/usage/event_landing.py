@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion import privacy, rejects, schemas, windows
+from ingestion import drift, privacy, rejects, schemas, windows
+from ingestion.drift import Watch
 from ingestion.lake import Lake, finish_load, write_parquet
 from ingestion.rejects import Reject
 from ingestion.reports import LoadReport
+from ingestion.schemas import operations
 from ingestion.schemas.model import LOAD_ID
 from ingestion.windows import Window
 
@@ -59,6 +61,11 @@ _RULES: dict[str, tuple[str, str, str]] = {
         "received_at",
         "Nobody noted when the event was received.",
         "Have the collector write the instant of receipt, and correct the event.",
+    ),
+    "future": (
+        "received_at",
+        "The event was received more than two days ahead.",
+        "Correct the collector's clock and deliver the events again.",
     ),
     "event": (
         "event",
@@ -92,6 +99,7 @@ def judged(delivered: str) -> str:
                 when not is_object then 'not_json'
                 when message_id is null then 'message_id'
                 when received_at is null then 'received_at'
+                when received_at > now() + interval 2 days then 'future'
                 when event is null then 'event'
                 when corrected_at is null then 'event_at'
                 when corrected_at < timestamptz '{_EARLIEST} 00:00:00+00' then 'clock'
@@ -175,6 +183,9 @@ def land(
     run_id: str,
     report: LoadReport,
     beside: Mapping[str, pa.Table] | None = None,
+    *,
+    watch: Watch | None = None,
+    seen_on: date | None = None,
 ) -> int:
     """Writes `events` and what belongs to them as one load, its record last of all.
 
@@ -187,6 +198,8 @@ def land(
         run_id: the run, kept with rejects and windows.
         report: told what landed.
         beside: further tables of the load, without anything else asking for them.
+        watch: what was noticed of the source's shape; lands with the load.
+        seen_on: date the run is for; yesterday if not given.
 
     Returns:
         Events landed.
@@ -197,18 +210,41 @@ def land(
     count = int(pc.sum(days["row_count"]).as_py() or 0)
     for name, table in (beside or {}).items():
         write_parquet(table, _file(lake, name, load_id))
+    on = seen_on or datetime.now(UTC).date() - timedelta(days=1)
     if bad:
-        table = rejects.to_arrow(bad, run_id, datetime.now(UTC))
+        table = rejects.to_arrow(bad, run_id, datetime.now(UTC), on)
         _write_marked(lake, rejects.NAME, load_id, table)
-        report.table(EVENTS).rejects += len(bad)
+    if watch is not None:
+        write_changes(lake, load_id, watch, on, run_id, report)
     write_windows(lake, load_id, [replace(window, rows=count)], run_id)
     finish_load(lake, SOURCE, load_id)
     report.load_ids.append(load_id)
+    staged, broken = con.execute(
+        "select count(*), count(*) filter (where broken is not null) from staged"
+    ).fetchall()[0]
     told = report.table(EVENTS)
     told.rows += count
     told.windows += 1
+    told.received += staged
+    told.rejects += broken
+    told.deduplicated += staged - broken - count
     report.table("load_days").rows += days.num_rows
+    report.table("load_days").made += days.num_rows
     return count
+
+
+def write_changes(
+    lake: Lake, load_id: str, watch: Watch, seen_on: date, run_id: str, report: LoadReport
+) -> None:
+    """Writes what was noticed of the source's shape with a load."""
+    changes, learned = watch.take()
+    report.changes += changes
+    if changes:
+        table = drift.to_arrow(changes, seen_on, run_id)
+        _write_marked(lake, operations.SCHEMA_CHANGES.name, load_id, table)
+    if learned:
+        table = drift.fields_to_arrow(learned)
+        _write_marked(lake, operations.FIELDS.name, load_id, table)
 
 
 def write_windows(lake: Lake, load_id: str, some: Sequence[Window], run_id: str) -> None:

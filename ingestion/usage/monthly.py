@@ -39,7 +39,6 @@ def run(
         as_of: the night's date; all rows land, staging selects by month.
         progress: told a line a file.
     """
-    del as_of
     began = time.monotonic()
     report = LoadReport(SOURCE)
     if settings.usage is None or settings.usage.monthly_path is None:
@@ -56,7 +55,7 @@ def run(
     ]
     history = [w for w in windows.finished(lake, SOURCE) if w.resource == TABLE]
     resets = [i for i, w in enumerate(history) if w.kind == RESET]
-    batch = Landing(lake, SOURCE, run_id, report)
+    batch = Landing(lake, SOURCE, run_id, report, as_of)
     with landing.holding(lake, SOURCE):
         tabular.load(
             lake, files, history[resets[-1] + 1 if resets else 0 :], batch, report, progress

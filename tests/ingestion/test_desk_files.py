@@ -48,8 +48,8 @@ def test_the_company_s_desk_lands_whole(lake: Lake, serve: Serve) -> None:
         report = files.run(settings, lake, **LOAD)
         again = files.run(settings, lake, **LOAD)
         count = len(list((company.folder / "desk").glob("*.csv")))
-    assert report.rejects == 0
     assert len(report.tables) == count
+    assert all(t.is_balanced for t in report.tables.values())
     assert (again.rows, again.load_ids) == (0, [])
     assert gate.check_load(lake, "desk", report.load_ids).passed
 
@@ -107,8 +107,7 @@ def test_a_rejected_row_is_no_removal(lake: Lake, desk: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
-        ("trigger_events.csv", "trigger_event_id,account_id\nt1,a1\n", "trigger_type"),
-        ("trigger_events.csv", HEADER + "t1,a1\n", "row 2 has 2 cells"),
+        ("trigger_events.csv", HEADER + "t1,a1\n" * 11, "row 2 has 2 cells"),
         ("trigger_events.csv", "a,a\n", "names a column twice"),
         ("unknown_table.csv", "a\n1\n", "no table of the desk"),
     ],

@@ -16,6 +16,7 @@ from ingestion.lake import (
     new_load_id,
     write_parquet,
 )
+from ingestion.schemas import operations
 from ingestion.schemas.model import Table
 
 
@@ -39,7 +40,14 @@ def test_nothing_lands_that_is_excluded_for_privacy_or_secret() -> None:
 
 
 def test_columns_that_name_people_are_flagged() -> None:
-    people = {("salesforce", "contact"), ("salesforce", "user"), ("stripe", "customers")}
+    people = {
+        ("salesforce", "contact"),
+        ("salesforce", "user"),
+        ("stripe", "customers"),
+        ("hubspot", "contact"),
+        ("hubspot", "owner"),
+        ("hubspot", "user"),
+    }
     flagged = {(t.source, t.name) for t in schemas.landed_tables() if t.pii_columns}
     assert flagged == people
     assert set(schemas.table("salesforce", "contact").pii_columns) == {
@@ -60,9 +68,10 @@ def test_configured_objects_are_the_declared_tables() -> None:
 
 
 def test_an_absent_source_is_an_empty_typed_table(lake: Lake) -> None:
-    assert ensure_anchors(lake) == len(schemas.landed_tables())
+    declared = (*schemas.landed_tables(), *operations.tables())
+    assert ensure_anchors(lake) == len(declared)
     assert ensure_anchors(lake) == 0
-    for table in schemas.landed_tables():
+    for table in declared:
         assert pq.read_schema(anchor_path(lake, table)).equals(table.arrow_schema)
         assert lake.read(table.source, table.name).num_rows == 0
 
