@@ -59,7 +59,6 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
     installation: dg.ResourceDependency[Installation]
 
     _manifest: Manifest | None = PrivateAttr(default=None)
-    _parsed_for: str = PrivateAttr(default="")
 
     def build(
         self, context: dg.AssetExecutionContext, as_of: date, manifest: Mapping[str, Any]
@@ -117,8 +116,8 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
         self, command: list[str], as_of: date, failures: list[str]
     ) -> Iterator[DbtCoreCliEventMessage]:
         messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        flags = [*self._flags(as_of)]
-        manifest = self._parsed(flags)
+        flags = [*self._flags(), "--vars", json.dumps({"as_of": as_of.isoformat()})]
+        manifest = self._parsed()
 
         def listen(message: EventMsg) -> None:
             # Of the forty events of a node one is its result; turning the others costs a third of
@@ -143,23 +142,23 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
         finally:
             worker.join()
 
-    def _parsed(self, flags: list[str]) -> Manifest:
-        wanted = json.dumps(flags)
-        if self._manifest is None or self._parsed_for != wanted:
-            result = dbtRunner().invoke(["parse", *flags])
+    def _parsed(self) -> Manifest:
+        # Without the date: it is read when statements are compiled, and a project parsed for
+        # another date would be parsed again from its first line every night.
+        if self._manifest is None:
+            result = dbtRunner().invoke(["parse", *self._flags()])
             if not isinstance(result.result, Manifest):
                 raise dg.Failure(
                     f"dbt cannot parse the project: {result.exception}", allow_retries=False
                 )
-            self._manifest, self._parsed_for = result.result, wanted
+            self._manifest = result.result
         return self._manifest
 
-    def _flags(self, as_of: date) -> list[str]:
+    def _flags(self) -> list[str]:
         target = str(self.installation.dbt_target)
         return [
             *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
             *("--target-path", target, "--log-path", target),
-            *("--vars", json.dumps({"as_of": as_of.isoformat()})),
             # Debug lines of every statement, flushed one by one, took longer than the statements.
             *("--log-level", "none", "--log-level-file", "info"),
         ]

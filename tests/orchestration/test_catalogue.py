@@ -99,6 +99,19 @@ def test_every_public_mart_has_an_enforced_contract(manifest: dict[str, Any]) ->
     assert contracts == marts
 
 
+def test_nothing_of_the_date_is_written_down_when_the_project_is_parsed(
+    manifest: dict[str, Any],
+) -> None:
+    """One parse serves every night: only statements, compiled at night, may read the date."""
+    fallback = "1970-01-01"
+    baked = [
+        key
+        for key, node in manifest["nodes"].items()
+        if fallback in json.dumps([node["config"], node.get("unrendered_config"), node["meta"]])
+    ]
+    assert baked == []
+
+
 if __name__ == "__main__":
     found = catalogue(build_definitions().resolve_asset_graph())
     SNAPSHOT.write_text(json.dumps(found, indent=1) + "\n")
