@@ -443,7 +443,11 @@ class _Plan:
             for field in CANDIDATES[event]
             if (parts := self._split(field))[0] is not None
             for column, path in [parts]
-            if column is not None and () not in self._excluded.get(column.name, [])
+            if column is not None
+            and () not in self._excluded.get(column.name, [])
+            # Whether a key is there at all cannot be told beforehand; what every event needs is
+            # looked for inside JSON only where a person says so.
+            and not (path and event in NEEDED)
         ]
         # A column of its own makes reaching into JSON needless.
         plain = [one for one in found if not one[1]][:1]
