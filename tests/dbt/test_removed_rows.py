@@ -1,4 +1,4 @@
-"""A row taken out of the desk's sheet is gone from the day it was taken out, and was there before."""
+"""A row taken out of a sheet of the desk is gone from that day on, and was there before."""
 
 from __future__ import annotations
 

@@ -140,13 +140,31 @@ def test_later_and_earlier_dates_give_what_a_fresh_build_gives(
 def test_only_days_with_news_are_replaced(lake: Lake, warehouse: Warehouse) -> None:
     warehouse.build(MODELS, "2024-03-07")
     for day in range(6):
-        if day != 1:  # files of all other days vanish: reading them would show
+        if day > 3:  # beyond the neighbours' neighbours files vanish: reading them would show
             folder = lake.table("usage", "events") / f"event_on={at(day).date()}"
             for file in folder.iterdir():
                 file.unlink()
     land(lake, "2", [("late", at(1), at(6), "u0")])
     warehouse.build(MODELS, "2024-03-07")
     assert sum(row[4] for row in warehouse.rows(CONTENT)) == 61
+
+
+def test_a_message_of_around_midnight_counts_on_one_day(lake: Lake, warehouse: Warehouse) -> None:
+    by_day = "select usage_on, sum(events) from inputs.input_usage_daily group by 1 order by 1"
+    land(lake, "2", [("night", at(1, 23), at(6, 2), "u1"), ("night", at(2, 0), at(6, 4), "u1")])
+    warehouse.build(MODELS, "2024-03-07")
+    counts = dict(warehouse.rows(by_day))
+    assert (counts[at(1).date()], counts[at(2).date()]) == (11, 10)
+
+    # A file that was late itself: the message had come first under the day after.
+    land(lake, "3", [("night", at(2, 0), at(5, 1), "u1")])
+    warehouse.build(MODELS, "2024-03-07")
+    counts = dict(warehouse.rows(by_day))
+    assert (counts[at(1).date()], counts[at(2).date()]) == (10, 11)
+    assert warehouse.rows(CONTENT) == fresh(warehouse, "2024-03-07")
+
+    warehouse.build(MODELS, "2024-03-05")
+    assert sum(row[4] for row in warehouse.rows(CONTENT)) == 50, "not known yet"
 
 
 def test_killed_build_leaves_nothing_half_done(empty_lake: Lake, warehouse: Warehouse) -> None:

@@ -6,6 +6,7 @@
      day_column          the date column of the table, by which days are replaced
      source_day_column   the date column of what it reads, which it filters with days_of_batch()
      day_versions        name of a model it refers to: event_on, day_version, deliveries
+     days_around         how many days before and after a batch it reads as well, with days_around_batch()
    and writes into its column day_version the version of the day as it was built. Days whose version in
    the table differs from the wanted one, or that are no longer wanted, are replaced: so the table is a
    function of lake and as-of date, whatever it held before, for later and for earlier as-of dates.
@@ -15,6 +16,13 @@
    days pass; the materialisation puts the days of a batch in its place. #}
 {% macro days_of_batch(column) -%}
     {{ column }} between cast('0001-01-01' as date) and cast('9999-12-31' as date)
+{%- endmacro %}
+
+{# The same with so many days before and after each day of the batch: what a model must see to decide what
+   belongs to a day. Such a day is done again when a neighbour changes, so the neighbours' deliveries belong in
+   its version. The columns compared must be written differently from that of days_of_batch(). #}
+{% macro days_around_batch(column) -%}
+    {{ column }} between cast('0001-01-02' as date) and cast('9999-12-30' as date)
 {%- endmacro %}
 
 {% macro days_listed(column, days) -%}
@@ -69,6 +77,8 @@
     {%- set source_day_column = config.require('source_day_column') -%}
     {%- set versions = ref(config.require('day_versions')) -%}
     {%- set any_day = days_of_batch(source_day_column) -%}
+    {%- set any_day_around = days_around_batch(source_day_column) -%}
+    {%- set days_around = config.get('days_around', 0) | int -%}
     {%- set batch_size = var('events_per_batch', 5000000) | int -%}
 
     {%- set existing = load_cached_relation(this) -%}
@@ -90,7 +100,7 @@
     {{ run_hooks(pre_hooks, inside_transaction=True) }}
 
     {%- set days = run_query(days_to_replace(none if rebuild else existing, versions, day_column)).rows -%}
-    {%- set no_day = compiled_code | replace(any_day, 'false') -%}
+    {%- set no_day = compiled_code | replace(any_day, 'false') | replace(any_day_around, 'false') -%}
 
     {#- The first statement opens the transaction that the commit below closes. -#}
     {% if rebuild %}
@@ -112,11 +122,23 @@
         {%- set batch.events = batch.events + (day['deliveries'] | int) -%}
         {% if batch.events >= batch_size or loop.last %}
             {%- set batch.number = batch.number + 1 -%}
+            {%- set around = [] -%}
+            {%- for day in batch.days -%}
+                {%- for offset in range(-days_around, days_around + 1) -%}
+                    {%- do around.append(day + modules.datetime.timedelta(days=offset)) -%}
+                {%- endfor -%}
+            {%- endfor -%}
+            {%- set days_of_this = days_listed(source_day_column, batch.days) -%}
+            {%- set days_around_this = days_listed(source_day_column, around | unique | list) -%}
             {% call statement('batch_' ~ batch.number, auto_begin=False) -%}
                 insert into {{ target }} ({{ wanted_columns | join(', ') }})
                 select {{ wanted_columns | join(', ') }}
                 from (
-                    {{ compiled_code | replace(any_day, days_listed(source_day_column, batch.days)) }}
+                    {{
+                        compiled_code
+                        | replace(any_day, days_of_this)
+                        | replace(any_day_around, days_around_this)
+                    }}
                 ) as days_of_batch
             {%- endcall %}
             {%- set batch.days = [] -%}

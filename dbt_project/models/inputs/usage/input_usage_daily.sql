@@ -3,6 +3,7 @@
     day_column='usage_on',
     source_day_column='event_on',
     day_versions='stg_usage__event_days',
+    days_around=1,
 ) }}
 
 -- A message counts once, from its first receipt, however often and by however many loads it came.
@@ -18,6 +19,47 @@ with messages as (
     from {{ ref('stg_usage__events') }}
     where {{ days_of_batch('event_on') }}
     group by event_on, message_id
+),
+
+-- Senders correct their clocks between tries: a message of around midnight may come again under the
+-- day before or after. It belongs to the day under which it came first.
+straddling as (
+    select
+        message_id,
+        event_on,
+        min(received_at) as received_at
+    from {{ ref('stg_usage__events') }}
+    where
+        {{ days_around_batch('event_on') }}
+        and message_id in (
+            select events.message_id
+            from {{ ref('stg_usage__events') }} as events
+            where {{ days_around_batch('event_on') }}
+            group by events.message_id
+            having min(events.event_on) <> max(events.event_on)
+        )
+    group by message_id, event_on
+),
+
+repeats as (
+    select
+        message_id,
+        event_on,
+        row_number() over (
+            partition by message_id order by received_at, event_on
+        ) as receipt_number
+    from straddling
+),
+
+counted as (
+    select messages.*
+    from messages
+    left join repeats
+        on
+            messages.message_id = repeats.message_id
+            and messages.event_on = repeats.event_on
+            and repeats.receipt_number > 1
+    where repeats.message_id is null
 ),
 
 daily as (
@@ -41,7 +83,7 @@ daily as (
         {%- endfor %}
         min(received_at) as known_at,
         max(received_at) as known_through
-    from messages
+    from counted
     group by
         coalesce(workspace_id, '(none)'),
         coalesce(user_id, '(anonymous)'),

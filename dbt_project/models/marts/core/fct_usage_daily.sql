@@ -12,7 +12,8 @@ select
     daily.feature_id,
     workspaces.account_id,
     daily.usage_on,
-    daily.known_through as known_at,
+    daily.known_at,
+    daily.known_through,
     daily.events
 from {{ ref('input_usage_daily') }} as daily
 left join {{ ref('int_workspace_map') }} as workspaces
