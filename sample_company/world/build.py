@@ -17,10 +17,11 @@ from sample_company.world.billing import Book, Names, build_billing
 from sample_company.world.config import WorldConfig
 from sample_company.world.contracts import simulate
 from sample_company.world.crm import account_ids, build_crm
-from sample_company.world.mess import planted, spoil_deals
+from sample_company.world.mess import combined, planted, spoil_deals
 from sample_company.world.observables import add_observables
 from sample_company.world.schema import TABLES, TRUTH, conform
 from sample_company.world.truth import Holders, build_truth
+from sample_company.world.usage import planted_mess
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,8 @@ def build_world(config: WorldConfig, *, observables: bool = True) -> World:
 
     Returns:
         Tables by name (see `schema.TABLES` and the observables' modules) and the truth tables;
-        `truth_mess` lists what `mess.planted` says, and `usage.planted_mess` lists the rest.
+        `truth_mess` lists what was planted (that of usage events not for `custom` sizes, whose
+        events may be a billion: ask `usage.planted_mess`).
     """
     world = _core(config)
     tables, truth = dict(world.tables), dict(world.truth)
@@ -74,5 +76,8 @@ def build_world(config: WorldConfig, *, observables: bool = True) -> World:
         tables["opportunities"] = deals.assign(
             campaign_id=deals["opportunity_id"].map(source).astype("str")
         )
-    truth["truth_mess"] = planted(tables, truth)
+    mess = planted(tables, truth)
+    if observables and config.size != "custom":
+        mess = combined(mess, planted_mess(tables, config))
+    truth["truth_mess"] = mess
     return World(config, tables, truth)

@@ -634,7 +634,7 @@ class Simulator:
         day = np.minimum(self.rng.integers("starts_on", 0, 31, new), days_in_month(month) - 1)
         # Anchors on the 29th of February and on a 31st are rare by chance, so some are chosen.
         length = days_in_month(month)
-        day = np.where((length == 29) & self.rng.chance("leap_day", 0.35, new), 28, day)
+        day = np.where((length == 29) & self.rng.chance("leap_day", 0.6, new), 28, day)
         day = np.where((length == 31) & self.rng.chance("last_day", 0.03, new), 30, day)
         # Accounts are created in the first days of a month, so the contract must come after.
         day = np.maximum(day, np.where(self.a.created_month[new] == month, 4, 0))

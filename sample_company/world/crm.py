@@ -50,7 +50,7 @@ Strings = NDArray[np.object_]
 VENDOR_DOMAIN = "tessellate.example"
 DUPLICATE_SHARE = 0.04
 #: Chance a month that a customer is bought by another one.
-PURCHASE_SHARE_A_MONTH = 0.0005
+PURCHASE_SHARE_A_MONTH = 0.0002
 COUNTRIES = (("United States", "Canada"), ("Germany", "United Kingdom"), ("Japan", "Singapore"))
 COUNTRY_OF_CURRENCY = ("United States", "Germany", "United Kingdom", "Japan")
 COMPETITOR_IDS = np.array(list(COMPETITORS), dtype=object)

@@ -27,7 +27,7 @@ Format = Literal["parquet", "jsonl", "jsonl.gz"]
 #: What can be wrong with a row in any file, and only with a line of JSON.
 _ANYWHERE = ("no_message_id", "no_event", "no_event_at", "before_2000", "future_date")
 _LINES = ("cut_line", "no_json", "unreadable_event_at")
-NEGATIVE_SHARE = 0.005
+NEGATIVE_SHARE = 0.012
 _FUTURE_DAYS = (30, 800)
 _COLUMNS = ("mess", "object", "record_id", "other_id", "detail", "planted_at")
 
@@ -199,9 +199,12 @@ def negative_months(usage_monthly: pd.DataFrame, seed: int) -> pd.DataFrame:
         return usage_monthly
     key = key_of(usage_monthly["workspace_id"])
     month_no = usage_monthly["month"].to_numpy().astype("datetime64[M]").astype(np.int64)
-    chosen = Noise(Rng(seed)).chance(NEGATIVE_SHARE, "broken.negative", key, month_no)
+    noise = Noise(Rng(seed))
+    chosen = noise.chance(NEGATIVE_SHARE, "broken.negative", key, month_no)
+    seats = noise.chance(0.6, "broken.negative_seats", key, month_no)[chosen]
     spoilt = usage_monthly[chosen].copy()
-    spoilt["events"] = -spoilt["events"]
+    spoilt["events"] = spoilt["events"].where(seats, -spoilt["events"])
+    spoilt["licences"] = spoilt["licences"].where(~seats, -spoilt["licences"])
     return spoilt
 
 
@@ -212,11 +215,11 @@ def negative_truth(usage_monthly: pd.DataFrame, seed: int) -> pd.DataFrame:
         return pd.DataFrame(columns=list(_COLUMNS))
     return pd.DataFrame(
         {
-            "mess": "broken_row",
+            "mess": np.where(rows["licences"] < 0, "negative_seats", "broken_row"),
             "object": "usage_monthly",
             "record_id": rows["workspace_id"] + "|" + rows["month"].dt.strftime("%Y-%m-%d"),
             "other_id": "usage_monthly.parquet",
-            "detail": "negative_events",
+            "detail": np.where(rows["licences"] < 0, "negative_licences", "negative_events"),
             "planted_at": rows["known_at"],
         }
     )

@@ -159,7 +159,7 @@ def spoil_observed(tables: Tables, noise: Noise, horizon: pd.Timestamp) -> Table
         "risk_assessments": judged,
         "survey_responses": answers,
         "desk_slips": slips.drop(columns="detail"),
-        "truth_slips": _ordered([about_judged, about_answers, about_slips]),
+        "truth_slips": combined(about_judged, about_answers, about_slips),
     }
 
 
@@ -198,7 +198,7 @@ def _assessments(
         _rows("future_date", name, future[column], None, "assessed_on", future["known_at"]),
         _rows("broken_row", name, broken[column], None, "sign_today_share", broken["known_at"]),
     ]
-    return _with(frame, column, future, broken), _ordered(about)
+    return _with(frame, column, future, broken), combined(*about)
 
 
 def _answers(
@@ -222,7 +222,7 @@ def _answers(
               slipped["known_at"]),
         _rows("future_date", name, future[column], None, "responded_on", future["known_at"]),
     ]  # fmt: skip
-    return _with(frame, column, future), _ordered(about)
+    return _with(frame, column, future), combined(*about)
 
 
 def _with(frame: pd.DataFrame, column: str, *more: pd.DataFrame) -> pd.DataFrame:
@@ -298,7 +298,8 @@ def _rows(
     return pd.DataFrame(plain, index=index)
 
 
-def _ordered(parts: list[pd.DataFrame]) -> pd.DataFrame:
+def combined(*parts: pd.DataFrame) -> pd.DataFrame:
+    """One `truth_mess` out of several, in order of time."""
     kinds = dict.fromkeys(MESS_COLUMNS[:-1], "str") | {"planted_at": "datetime64[us, UTC]"}
     typed = [part[list(MESS_COLUMNS)].astype(kinds) for part in parts if len(part)]
     if not typed:
@@ -327,7 +328,7 @@ def planted(tables: Tables, truth: Tables) -> pd.DataFrame:
     if "contacts" in tables:
         parts += [*_people(tables, truth), *_late_edits(tables["activities"])]
         parts.append(truth["truth_slips"])
-    return _ordered(parts)
+    return combined(*parts)
 
 
 def _accounts(tables: Tables, truth: Tables) -> list[pd.DataFrame]:

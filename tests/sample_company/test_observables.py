@@ -19,28 +19,26 @@ from sklearn.preprocessing import StandardScaler
 
 from sample_company.ids import salesforce_ids
 from sample_company.rng import Rng
-from sample_company.world import World, WorldConfig, build_world
+from sample_company.world import World, WorldConfig
 from sample_company.world.noise import fold, key_of, poisson_inverse, spread
 from sample_company.world.observables import add_observables
 from sample_company.world.offer import DECOY, STICKY
 from sample_company.world.panel import Panel, build_panel, plain_ids, plain_texts
 from sample_company.world.schema import TABLES
 from sample_company.world.usage import iter_usage_days, raw_from
+from tests.sample_company.world_core import middling_world, shared, without_slips
 
 EARLY, LATE, START = date(2025, 4, 17), date(2026, 1, 23), date(2022, 1, 1)
 #: Truth that is completed later: when a spell ended.
 HINDSIGHT = {"employments": ["ended_on"]}
 
 
-@cache
 def small(seed: int = 1, horizon: date = LATE) -> World:
-    return build_world(WorldConfig(size="small", seed=seed, horizon=horizon, start=START))
+    return shared(WorldConfig(size="small", seed=seed, horizon=horizon, start=START), True)
 
 
-@cache
 def company() -> World:
-    config = WorldConfig(size="custom", accounts=500, seed=5, horizon=date(2026, 6, 30))
-    return build_world(config)
+    return middling_world()
 
 
 @cache
@@ -61,6 +59,8 @@ def clock_of(frame: pd.DataFrame) -> str | None:
     return next((name for name in ("version_at", "known_at", "erased_at") if name in frame), None)
 
 
+#: Tables with rows planted that no reader should accept, and their keys.
+SLIPS = {"risk_assessments": "risk_assessment_id", "survey_responses": "survey_response_id"}
 OBSERVED = [
     "contacts",
     "opportunity_contacts",
@@ -174,6 +174,8 @@ def test_usage_refuses_days_that_have_not_happened() -> None:
 @pytest.mark.parametrize("name", OBSERVED)
 def test_nothing_is_known_before_it_happened_or_after_the_horizon(name: str) -> None:
     frame = company().tables[name]
+    if name in SLIPS:
+        frame = without_slips(company(), name, SLIPS[name])
     end = pd.Timestamp(company().config.last_day, tz="UTC") + pd.Timedelta(days=1)
     clock = clock_of(frame)
     assert clock is not None
@@ -474,8 +476,9 @@ def observed_features(world: World) -> tuple[pd.DataFrame, pd.DataFrame]:
         "champion": present.groupby("row").size().clip(upper=1),
         "nps": before(tables["survey_responses"].query("survey_type == 'nps'"), "responded_on",
                       400).groupby("row")["score"].mean(),
-        "judged": before(tables["risk_assessments"], "assessed_on", 150).groupby("row")[
-            "sign_today_share"].mean(),
+        "judged": before(
+            without_slips(world, "risk_assessments", "risk_assessment_id"), "assessed_on", 150
+        ).groupby("row")["sign_today_share"].mean(),
     }  # fmt: skip
     features = pd.DataFrame(columns, index=renewals.index)
     counts = ["executive_365", "executive_180", "two_way_180", "rival_240", "champion"]
@@ -520,7 +523,7 @@ def test_each_signal_follows_its_own_cause() -> None:
 
 def test_humans_judge_too_kindly_and_are_fooled_by_happy_users() -> None:
     world = company()
-    judged = world.tables["risk_assessments"]
+    judged = without_slips(world, "risk_assessments", "risk_assessment_id")
     truth = world.truth["truth_renewals"]
     lost_share = truth.loc[~truth["is_evergreen"], "is_lost"].mean()
     assert judged["sign_today_share"].mean() > 1 - lost_share

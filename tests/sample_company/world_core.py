@@ -6,9 +6,12 @@ never the simulator's ledgers: if it agrees with the truth, the guide is right.
 
 from __future__ import annotations
 
+import fcntl
+import pickle
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -19,17 +22,53 @@ from sample_company.world.schema import MINOR_UNITS, USD_PER_UNIT
 DEMO_HORIZON = date(2026, 11, 20)
 
 
+#: Where workers of one session leave the worlds they have built; see conftest.
+FOLDERS: list[Path] = []
+
+
 @cache
+def shared(config: WorldConfig, observables: bool) -> World:
+    """A world that tests only read, built once a session."""
+    if not FOLDERS:
+        return build_world(config, observables=observables)
+    name = f"{config.size}-{config.accounts}-{config.seed}-{config.start}-{config.horizon}"
+    path = FOLDERS[0] / f"{name}-{observables}.pickle"
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if path.exists():
+            world = pickle.loads(path.read_bytes())  # written by this session
+            assert isinstance(world, World)
+            return world
+        world = build_world(config, observables=observables)
+        path.write_bytes(pickle.dumps(world, protocol=pickle.HIGHEST_PROTOCOL))
+        return world
+
+
 def small_world(seed: int = 1, horizon: date | None = None, start: date | None = None) -> World:
-    return build_world(
-        WorldConfig(size="small", seed=seed, horizon=horizon, start=start), observables=False
-    )
+    return shared(WorldConfig(size="small", seed=seed, horizon=horizon, start=start), False)
 
 
-@cache
 def demo_world(seed: int = 1) -> World:
-    config = WorldConfig(size="demo", seed=seed, horizon=DEMO_HORIZON)
-    return build_world(config, observables=False)
+    return shared(WorldConfig(size="demo", seed=seed, horizon=DEMO_HORIZON), False)
+
+
+def whole_small_world(seed: int = 1) -> World:
+    """A small company with all that vendors and spreadsheets show of it."""
+    return shared(WorldConfig(size="small", seed=seed), True)
+
+
+def middling_world() -> World:
+    """A company of 500 accounts, for checks that need numbers and observables."""
+    config = WorldConfig(size="custom", accounts=500, seed=5, horizon=date(2026, 6, 30))
+    return shared(config, True)
+
+
+def without_slips(world: World, table: str, key: str) -> pd.DataFrame:
+    """A table without the rows in which somebody planted what no reader should accept."""
+    frame, mess = world.tables[table], world.truth["truth_mess"]
+    planted = mess["mess"].isin(["future_date", "broken_row", "wrong_foreign_key"])
+    slips = mess[planted & (mess["object"] == table)]["record_id"]
+    return frame[~frame[key].isin(slips)].reset_index(drop=True)
 
 
 def world_of(size: str, seed: int) -> World:

@@ -11,13 +11,14 @@ import pytest
 from sample_company.servers.salesforce_objects import Catalogue
 from sample_company.servers.stripe_objects import EVENT_DAYS
 from sample_company.testing import Running, running
-from sample_company.world import World, WorldConfig, build_world
+from sample_company.world import World
 from tests.sample_company.servers.conftest import salesforce_sdk, stripe_sdk
+from tests.sample_company.world_core import whole_small_world
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    return build_world(WorldConfig(size="small", seed=1))
+    return whole_small_world(1)
 
 
 @pytest.fixture(scope="module")
