@@ -31,8 +31,8 @@ KEY = "key"
 DOMAIN = "erased.invalid"
 FIRST_NAME = "Erased"
 # Columns by which one record of a person names another one.
-LINKS = ("master_record_id", "former_contact_id__c", "merged_into_contact_id", "former_contact_id")
-_IDS = ("id", "contact_id", "hs_object_id")
+LINKS = ("master_record_id", "former_contact_id__c", "former_contact_id", "merged_ids")
+_IDS = ("id", "contact_id")
 
 
 def pseudonym_email(pseudonym: str) -> str:
@@ -60,7 +60,11 @@ class Suppression:
     def pseudonym_of(self, value: str | None) -> str | None:
         """Pseudonym of the erased person who has this id or address; None for anybody else."""
         known = self._read()
-        return known.get(self.hash(value)) if known and value else None
+        if not known or not value:
+            return None
+        # Records merged into one are named in one column, ';' between.
+        parts = value.split(";") if ";" in value else (value,)
+        return next((p for v in parts if (p := known.get(self.hash(v))) is not None), None)
 
     def hash(self, value: str) -> str:
         """Keyed hash of an id or address."""

@@ -1,4 +1,4 @@
-"""Command line of the published nights: `python -m publishing list|rollback`."""
+"""Command line of the published nights: `python -m publishing list|rollback|erase`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from publishing import nights
+from publishing import erase, nights
 from publishing.nights import PublishError
 
 
@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     commands.add_parser("list", help="nights kept, oldest first; * marks the one readers see")
     back = commands.add_parser("rollback", help="show readers the night before, or the one given")
     back.add_argument("--to", type=date.fromisoformat, help="date of the night, YYYY-MM-DD")
+    commands.add_parser(
+        "erase", help="take people who were erased out of the nights kept and the warehouse"
+    )
     options = parser.parse_args(arguments)
     published: Path = options.published.absolute()
     if options.command == "list":
@@ -34,12 +37,29 @@ def main(arguments: list[str] | None = None) -> int:
         for night in nights.nights(published):
             print(f"{'*' if night.path == shown else ' '} {night.name}")
         return 0
+    if options.command == "erase":
+        return _erase(published)
     try:
         night = nights.roll_back(published, options.to)
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{published / 'current'} shows {night.name} now.")
+    return 0
+
+
+def _erase(published: Path) -> int:
+    home = published.parent
+    try:
+        people = erase.erased_people(home / "lake")
+        rewritten = erase.erase(published, people)
+        removed = erase.reset_warehouse(home / "warehouse" / "tenure.duckdb", people)
+    except PublishError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(f"{len(people)} contacts erased; nights rewritten: {', '.join(rewritten) or 'none'}.")
+    if removed:
+        print("The warehouse was removed; the next night builds it anew.")
     return 0
 
 

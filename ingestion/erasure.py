@@ -1,0 +1,382 @@
+"""Erasing a person from what has landed: the one rewrite there is.
+
+A person's records keep their ids, and their values are replaced by a pseudonym that all records of
+the person share, so everything counts as before. The replacement is the same in every table; an
+address that serves as a user's id in the product becomes the pseudonymous address there too.
+
+Killed at any moment and started again, the outcome is the same: first the person goes on the list
+that redacts new deliveries, then every file with one of their values is written aside and replaced,
+those of their own records last (what to look for is read from them), and then it is noted that the
+contact is settled.
+
+Belongs here: who the person's records are, what their values are, rewriting files of the lake. Must
+not be here: recognising new deliveries (see `suppression`), published nights (see `publishing`).
+
+What is not ours stays as it is: files that other tools deliver, backups, the vendors themselves.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ingestion import landing, privacy, schemas
+from ingestion.lake import ANCHOR, Lake, finish_load, new_load_id, write_parquet
+from ingestion.schemas.model import LOAD_ID, Table
+from ingestion.schemas.operations import SETTLED
+from ingestion.suppression import FOLDER, LINKS, Suppression, pseudonym_email, stand_in
+
+REQUESTS = ("desk", "erasure_requests")
+# Where people's own records land; the values of a person are read from them.
+PEOPLE = (("salesforce", "contact"), ("hubspot", "contact"))
+# People of the company itself; a customer's name met there is a colleague's.
+_COLLEAGUES = {("salesforce", "user"), ("hubspot", "user"), ("hubspot", "owner")}
+# A company may bear a person's name and keeps it.
+_COMPANIES = {("salesforce", "account"), ("hubspot", "company"), ("stripe", "customers")}
+_SHORTEST_NAME = 5
+_FEWEST_DIGITS = 7
+
+
+@dataclass
+class Outcome:
+    """What an erasure did.
+
+    Attributes:
+        contacts: ids of the contacts that are settled now.
+        files: files rewritten.
+        values: rows in which something was replaced.
+    """
+
+    contacts: list[str] = field(default_factory=list)
+    files: int = 0
+    rows: int = 0
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person's records and values, in memory only.
+
+    Attributes:
+        pseudonym: stands in their place.
+        ids: their contacts.
+        emails: addresses, lower case.
+        names: full names.
+        numbers: phone numbers as given.
+    """
+
+    pseudonym: str
+    ids: frozenset[str]
+    emails: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
+    numbers: frozenset[str] = frozenset()
+
+    @property
+    def hashes(self) -> frozenset[str]:
+        """Their addresses as they land from billing systems."""
+        return frozenset(h for e in self.emails if (h := privacy.hash_email(e)))
+
+
+def pending(lake: Lake) -> list[str]:
+    """Contacts whose erasure was asked for in the desk's file and is not settled."""
+    asked = lake.read(
+        *REQUESTS,
+        """
+        select contact_id from (
+            select *, row_number() over (
+                partition by contact_id order by _version_at desc, _dlt_load_id desc
+            ) as newness
+            from t
+        )
+        where newness = 1 and not coalesce(_deleted, false) order by 1
+        """,
+    )
+    done = set(settled(lake))
+    return [c for c in asked["contact_id"].to_pylist() if c not in done]
+
+
+def settled(lake: Lake) -> list[str]:
+    """Contacts that have been erased."""
+    rows = lake.read(SETTLED.source, SETTLED.name)
+    return sorted(set(rows["contact_id"].to_pylist())) if rows.num_rows else []
+
+
+def run_pending(lake: Lake, *, as_of: date, progress: Callable[[str], None]) -> Outcome:
+    """Erases whoever asked to be; costs nothing if nobody did."""
+    outcome = Outcome()
+    for contact in pending(lake):
+        if contact in outcome.contacts:
+            continue
+        done = erase(lake, contact, as_of=as_of, progress=progress)
+        outcome.contacts += done.contacts
+        outcome.files += done.files
+        outcome.rows += done.rows
+    return outcome
+
+
+def erase(
+    lake: Lake,
+    contact: str,
+    *,
+    also: Sequence[str] = (),
+    as_of: date,
+    progress: Callable[[str], None],
+) -> Outcome:
+    """Erases a person, all of their contacts included.
+
+    Args:
+        lake: the lake.
+        contact: id of one of the person's contacts.
+        also: further addresses and numbers of theirs.
+        as_of: date by which the erasure is noted.
+        progress: told a line a source; never a value.
+    """
+    list_ = Suppression(lake)
+    person = _person(lake, list_, contact, also)
+    list_.add(
+        [*person.ids, *person.emails, *person.hashes, *person.names, *person.numbers],
+        person.pseudonym,
+    )
+    outcome = Outcome(sorted(person.ids))
+    for source, name in _tables(lake):
+        with landing.holding(lake, source):
+            for file in _files_with(lake, source, name, person):
+                rows = _rewrite(file, source, name, person)
+                outcome.files += rows > 0
+                outcome.rows += rows
+    for source in sorted(p.name for p in lake.root.iterdir() if p.is_dir()):
+        with landing.holding(lake, source):
+            for left in lake.work.glob(f"{source}-*"):
+                shutil.rmtree(left, ignore_errors=True)
+    _settle(lake, person, as_of)
+    progress(f"erased: {len(person.ids)} contacts of one person, {outcome.files} files rewritten")
+    return outcome
+
+
+def _person(lake: Lake, list_: Suppression, contact: str, also: Sequence[str]) -> Person:
+    """The person's contacts: the same address, merged into one another, or named as the same."""
+    records = [r for table in PEOPLE for r in _records(lake, *table)]
+    ids = {r["id"] for r in records if r["id"] == contact or r["id"][:15] == contact} | {contact}
+    pseudonym = list_.new_pseudonym(ids)
+    emails = {a.strip().lower() for a in also if "@" in a}
+    while True:
+        theirs = [
+            r
+            for r in records
+            if r["id"] in ids
+            or (r["email"] or "").strip().lower() in emails
+            or ids & _linked(r)
+            or list_.pseudonym_of(r["id"]) == pseudonym
+        ]
+        known = len(ids) + len(emails)
+        for record in theirs:
+            ids |= {record["id"], *_linked(record)}
+            emails |= {e for e in [(record["email"] or "").strip().lower()] if "@" in e}
+        if len(ids) + len(emails) == known:
+            break
+    names = {
+        " ".join(part for part in (r["first_name"], r["last_name"]) if part).strip()
+        for r in theirs
+        if r["last_name"] and r["first_name"]
+    }
+    own = pseudonym_email(pseudonym)
+    return Person(
+        pseudonym,
+        frozenset(ids),
+        frozenset(e for e in emails if e != own),
+        frozenset(n for n in names if len(n) >= _SHORTEST_NAME and pseudonym not in n),
+        frozenset(a.strip() for a in also if sum(c.isdigit() for c in a) >= _FEWEST_DIGITS),
+    )
+
+
+def _linked(record: dict[str, Any]) -> set[str]:
+    """Ids of the same person's other records that a record names."""
+    return {part for c in LINKS if record.get(c) for part in str(record[c]).split(";") if part}
+
+
+def _records(lake: Lake, source: str, name: str) -> list[dict[str, Any]]:
+    table = schemas.find(source, name)
+    if table is None:
+        return []
+    columns = [c for c in ("id", "first_name", "last_name", "email", *LINKS) if c in table.by_name]
+    found: list[dict[str, Any]] = lake.read(
+        source, name, f"select distinct {', '.join(columns)} from t"
+    ).to_pylist()
+    return found
+
+
+def _tables(lake: Lake) -> list[tuple[str, str]]:
+    """Every table of the lake, those of people last."""
+    found = [
+        (source.name, table.name)
+        for source in sorted(lake.root.iterdir())
+        if source.is_dir() and source.name != FOLDER
+        for table in sorted(source.iterdir())
+        if table.is_dir() and not table.name.startswith("_dlt")
+    ]
+    return sorted(found, key=lambda t: (t in PEOPLE, t))
+
+
+def _files_with(lake: Lake, source: str, name: str, person: Person) -> list[Path]:
+    """Files of a table in which a value of the person stands."""
+    if (source, name) in _COLLEAGUES:
+        return []
+    files = [
+        f
+        for f in sorted(lake.table(source, name).rglob("*.parquet"))
+        if f.name != ANCHOR and not f.name.startswith(".")
+    ]
+    if not files:
+        return []
+    values = sorted({v.lower() for v in (*person.emails, *person.names, *person.numbers)})
+    values += [_escaped(v) for v in values if _escaped(v) != v]
+    found: list[Path] = []
+    with duckdb.connect() as con:
+        con.execute("create temp table wanted (value varchar)")
+        if values:
+            con.executemany("insert into wanted values (?)", [[v] for v in values])
+        # By equal schemas, since a file written before a column was declared has other ones.
+        by_schema: dict[tuple[tuple[str, str], ...], list[Path]] = {}
+        for file in files:
+            fields = tuple((f.name, str(f.type)) for f in pq.read_schema(file))
+            by_schema.setdefault(fields, []).append(file)
+        for fields, some in by_schema.items():
+            texts = [n for n, kind in fields if kind in ("string", "large_string")]
+            any_of = " or ".join(
+                f"exists (select 1 from wanted where contains(lower({_quoted(c)}), value))"
+                for c in texts
+            )
+            conditions = [f"({any_of})"] if any_of and values else []
+            if (source, name) in PEOPLE and "id" in texts:
+                conditions.append(f"id in ({', '.join(map(_literal, sorted(person.ids)))})")
+            if "email_hash" in texts and person.hashes:
+                listed = ", ".join(map(_literal, sorted(person.hashes)))
+                conditions.append(f"email_hash in ({listed})")
+            if not conditions:
+                continue
+            paths = "[" + ", ".join(_literal(str(f)) for f in some) + "]"
+            hits = con.execute(
+                f"select distinct filename from read_parquet({paths}, filename = true, "
+                f"hive_partitioning = false) where {' or '.join(conditions)}"
+            ).fetchall()
+            found += [Path(hit[0]) for hit in hits]
+    return sorted(found)
+
+
+def _rewrite(file: Path, source: str, name: str, person: Person) -> int:
+    """Writes a file anew without the person's values; returns the rows that changed."""
+    with pq.ParquetFile(file) as opened:
+        before = opened.read()
+    table = schemas.find(source, name)
+    after = before
+    if (source, name) in PEOPLE and table is not None:
+        after = _own_records(after, table, person)
+    for place, column in enumerate(after.schema):
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            replaced = _replaced(after[column.name].to_pylist(), source, name, column.name, person)
+            if replaced is not None:
+                after = after.set_column(place, column, pa.array(replaced, column.type))
+    if after.equals(before):
+        return 0
+    write_parquet(after, file)
+    changed = [a != b for a, b in zip(before.to_pylist(), after.to_pylist(), strict=True)]
+    return sum(changed)
+
+
+def _own_records(rows: pa.Table, table: Table, person: Person) -> pa.Table:
+    theirs = [i in person.ids for i in rows["id"].to_pylist()]
+    for name in table.pii_columns:
+        if name not in rows.column_names:
+            continue
+        values = [
+            stand_in(name, person.pseudonym) if mine and value is not None else value
+            for value, mine in zip(rows[name].to_pylist(), theirs, strict=True)
+        ]
+        place = rows.schema.get_field_index(name)
+        column = rows.schema.field(place)
+        rows = rows.set_column(place, column, pa.array(values, column.type))
+    return rows
+
+
+def _replaced(
+    values: list[str | None], source: str, name: str, column: str, person: Person
+) -> list[str | None] | None:
+    """The column with the person's values replaced; None if there are none."""
+    if column == "email_hash":
+        hashes = person.hashes
+        changed = [person.pseudonym if v in hashes else v for v in values]
+        return changed if changed != values else None
+    is_company = (source, name) in _COMPANIES and column == "name"
+    pattern = _pattern(person, with_names=not is_company)
+    if pattern is None:
+        return None
+    out: list[str | None] = []
+    for value in values:
+        if value is None:
+            out.append(None)
+        elif is_company and value.strip() in person.names:
+            out.append(person.pseudonym if source == "stripe" else value)
+        else:
+            out.append(pattern.sub(lambda m: _instead(m.group(), person), value))
+    return out if out != values else None
+
+
+def _pattern(person: Person, *, with_names: bool) -> re.Pattern[str] | None:
+    """The person's values as whole words: part of another address or name is somebody else's."""
+    words = [*person.emails, *person.numbers, *(person.names if with_names else ())]
+    forms = {w for word in words for w in (word, _escaped(word))}
+    if not forms:
+        return None
+    listed = "|".join(re.escape(f) for f in sorted(forms, key=len, reverse=True))
+    return re.compile(rf"(?<![\w.+%-])(?:{listed})(?!\w|[.-]\w)", re.IGNORECASE)
+
+
+def _instead(met: str, person: Person) -> str:
+    return pseudonym_email(person.pseudonym) if "@" in met else person.pseudonym
+
+
+def _escaped(text: str) -> str:
+    """As it stands in JSON text that knows ASCII only."""
+    return "".join(c if ord(c) < 128 else f"\\u{ord(c):04x}" for c in text)
+
+
+def _settle(lake: Lake, person: Person, as_of: date) -> None:
+    fresh: Collection[str] = person.ids - set(settled(lake))
+    if not fresh:
+        return
+    load_id = new_load_id(lake, FOLDER)
+    rows = [
+        {
+            "contact_id": i,
+            "pseudonym": person.pseudonym,
+            "settled_on": as_of,
+            LOAD_ID.name: load_id,
+        }
+        for i in sorted(fresh)
+    ]
+    write_parquet(
+        pa.Table.from_pylist(rows, schema=SETTLED.arrow_schema),
+        lake.table(FOLDER, SETTLED.name) / f"{load_id}-0.parquet",
+    )
+    finish_load(lake, FOLDER, load_id)
+
+
+def read_values(lines: Iterable[str]) -> list[str]:
+    """Further addresses and numbers from a file: one a line."""
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
