@@ -140,7 +140,7 @@ def run(plan: Benchmark, progress: Progress) -> ExportReport:
     events = plan.out / "events"
     scratch = plan.out / _SCRATCH
     _claim(plan)
-    entries = export.read_manifest(events) | _left_over(events)
+    entries = _gathered(events)
     missing = export.missing_days(entries, plan.first_day, plan.horizon, "parquet")
     if not missing and not scratch.exists():
         progress("everything is written already")
@@ -148,10 +148,7 @@ def run(plan: Benchmark, progress: Progress) -> ExportReport:
     with _pool(plan.workers) as pool:
         _build(plan, scratch, pool, progress)
         new_rows = _write(plan, events, missing, pool, progress) if missing else 0
-    entries |= _left_over(events)
-    export.save_manifest(events, entries)
-    for part in events.glob(".manifest.*"):
-        part.unlink()
+    entries = _gathered(events)
     shutil.rmtree(scratch)
     return export.report_of(entries, len(missing), new_rows)
 
@@ -275,7 +272,6 @@ def _write(
 ) -> int:
     """Write the missing days, a run of days a worker; the number of rows."""
     began = time.monotonic()
-    before = _left_over(events)
     size = -(-len(missing) // plan.workers)
     shares = [missing[at : at + size] for at in range(0, len(missing), size)]
     running: set[Future[None]] = {
@@ -290,7 +286,7 @@ def _write(
         spent = time.monotonic() - began
         if spent - told > _SAY_EVERY_SECONDS or not running:
             told = spent
-            new = [entry for path, entry in _left_over(events).items() if path not in before]
+            new = list(_left_over(events).values())
             rows = sum(int(str(entry["rows"])) for entry in new)
             left = (len(missing) - len(new)) * spent / max(len(new), 1)
             progress(
@@ -314,6 +310,17 @@ def _write_days(plan: Benchmark, events: Path, number: int, days: list[date]) ->
                 entry = export.write_day(events, day, path, parts, spoilt.get(path, ()))
                 told.write(json.dumps(entry) + "\n")
                 told.flush()
+
+
+def _gathered(events: Path) -> dict[str, Entry]:
+    """The files that count; what workers have told of stands in the manifest afterwards."""
+    told = _left_over(events)
+    entries = export.read_manifest(events) | told
+    if told:
+        export.save_manifest(events, entries)
+    for part in events.glob(".manifest.*"):
+        part.unlink()
+    return entries
 
 
 def _left_over(events: Path) -> dict[str, Entry]:

@@ -6,29 +6,108 @@ Belongs here: arguments, what is printed, exit codes. Does not belong here: what
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from sample_company import daemon
 from sample_company.daemon import DaemonError, Plan
 from sample_company.servers.faults import Kind
 
+if TYPE_CHECKING:
+    from sample_company.world import WorldConfig
+
 _DESCRIPTION = """\
 A simulated company that sells software by subscription, to try Tenure on and to measure it against.
-It is reached as real systems are: a Stripe API, a Salesforce API, event files and spreadsheets.
+It is reached as real systems are: a Stripe API, a Salesforce (or HubSpot) API, event files (or a
+PostgreSQL table) and spreadsheets, all on this machine. Everything it did is known exactly.
 """
 _EPILOG = """\
 Try it:
-  python -m sample_company start            build it once, serve it, write tenure.env
+  python -m sample_company start            build it (half a minute), serve it, write tenure.env
+  make nightly                              let Tenure load it
   python -m sample_company status           what is running, where, since when
   python -m sample_company stop
+Every command explains itself: python -m sample_company export --help
+More in docs/sample-company.md: what the company is like and what is planted in it.
+"""
+_START = """\
+Builds the company if need be, writes its files up to yesterday, serves it in the background on free
+ports of this machine and writes the settings that point Tenure at it. Repeating it is harmless: if
+the same company runs, its files are brought up to date and nothing else happens.
+"""
+_START_EXAMPLES = """\
+examples:
+  python -m sample_company start                          the demo company as of today
+  python -m sample_company start --size small             a young company, ready in seconds
+  python -m sample_company start --crm hubspot            the same, its CRM being HubSpot
+  python -m sample_company start --seed 2 --now 2026-06-30  another company, at a clock that stands
+It stops by itself after --idle-hours without a request. What it writes lies in .sample_company/.
+"""
+_STOP_EXAMPLES = """\
+What it has built stays in .sample_company/, so the next start takes seconds; `make clean` removes
+it.
+"""
+_STATUS_EXAMPLES = """\
+Exit code 0 while it runs, 3 while it does not:
+  python -m sample_company status || python -m sample_company start
+"""
+_SERVE_EXAMPLES = """\
+Prints the settings that point Tenure at it, and goes on until Ctrl-C:
+  python -m sample_company serve --size small > small.env     then: TENURE_ENV_FILE=small.env ...
+"""
+_BUILD = """\
+Builds a company without serving it, prints how many rows each table has, and writes what is asked
+for. The tables are what the vendors' systems hold; the truth is what really happened, which no
+connector can reach: only tests compare with it.
+"""
+_BUILD_EXAMPLES = """\
+examples:
+  python -m sample_company build --size small                       only look at the figures
+  python -m sample_company build --size small --truth ./truth       a Parquet file a table
+  python -m sample_company build --horizon 2026-06-30 --tables ./tables
+"""
+_EXPORT = """\
+Writes the company's files without serving it.
+With --size: event files by day received (Parquet, some days lines of JSON), monthly usage before
+them, and the success desk's sheets, as `start` writes them.
+With --accounts: raw events of a company of any size, all Parquet, for benchmarks. It is built in
+blocks of 5,000 accounts and streamed, so memory stays below 4 GB up to 100,000 accounts, however
+many events. Stopped half-way, the same command carries on.
+"""
+_EXPORT_EXAMPLES = """\
+examples:
+  python -m sample_company export --size small --out ./files
+  python -m sample_company export --size demo --event-days 90 --now 2026-07-01 --out ./files
+  python -m sample_company export --accounts 100000 --events-per-day 120000 --out ./bench
+  python -m sample_company export --accounts 20000 --event-days 30 --tables --truth --out ./bench
+"""
+_FAULT = """\
+Makes requests to the running company go wrong, to see how Tenure takes it. A rule holds for so many
+requests (--count) after the first few (--skip) and is then spent.
+  rate_limit    the vendor's answer over its limit     cut_body      an answer that stops half-way
+  server_error  status 500                             slow          an answer after a second
+  expire_token  the token ends, log in again           repeat_page   the page before, once more
+  status        status 503                             clear         forget all rules
+"""
+_FAULT_EXAMPLES = """\
+examples:
   python -m sample_company fault cut_body --service stripe --path /v1/invoices --count 2
-  python -m sample_company build --size small --truth ./truth
-The truth tables say what really happened; no connector can reach them.
+  python -m sample_company fault expire_token --service salesforce --skip 5
+  python -m sample_company fault clear
+"""
+_PLOTS = """\
+Draws what the company looks like: churn and net revenue retention by segment, survival, the season
+of renewals, usage by weekday and hour, causes of loss, prices. Needs matplotlib (a developer's
+dependency). The same company gives the same pictures.
+"""
+_PLOTS_EXAMPLES = """\
+example:
+  python -m sample_company plots --horizon 2026-06-30 --out docs/images/sample-company
 """
 
 
@@ -40,10 +119,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except DaemonError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     return code
+
+
+class _Plain(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written here, options in as many columns as the terminal has (to 100)."""
+
+    def __init__(self, prog: str) -> None:
+        columns = shutil.get_terminal_size((100, 24)).columns
+        super().__init__(prog, width=min(columns, 100), max_help_position=30)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -51,13 +141,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m sample_company",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Plain,
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
 
-    start = commands.add_parser(
-        "start", help="serve in the background and write the settings file; does nothing if it runs"
-    )
+    def command(
+        name: str, summary: str, text: str, examples: str, run: Callable[[argparse.Namespace], int]
+    ) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=summary, description=text, epilog=examples, formatter_class=_Plain
+        )
+        added.set_defaults(run=run)
+        return added
+
+    start = command(
+        "start", "serve in the background and write the settings file", _START, _START_EXAMPLES,
+        _start,
+    )  # fmt: skip
     _world_options(start)
     _serve_options(start)
     start.add_argument(
@@ -69,22 +169,23 @@ def _parser() -> argparse.ArgumentParser:
         "--unless-configured", action="store_true",
         help="do nothing where the environment or the settings file names other systems",
     )  # fmt: skip
-    start.set_defaults(run=_start)
 
-    stop = commands.add_parser("stop", help="stop the background process")
+    stop = command("stop", "stop the background process", "", _STOP_EXAMPLES, _stop)
     stop.add_argument("--quiet", action="store_true", help="say nothing")
-    stop.set_defaults(run=_stop)
 
-    status = commands.add_parser("status", help="what is running; exit code 3 if nothing is")
-    status.set_defaults(run=_status)
+    command("status", "what is running, where, since when", "", _STATUS_EXAMPLES, _status)
 
-    serve = commands.add_parser("serve", help="serve in the foreground until interrupted")
+    serve = command(
+        "serve", "serve in the foreground until interrupted", "", _SERVE_EXAMPLES, _serve
+    )
     _world_options(serve)
     _serve_options(serve)
     serve.add_argument("--detached", action="store_true", help=argparse.SUPPRESS)
-    serve.set_defaults(run=_serve)
 
-    build = commands.add_parser("build", help="build a world, print its figures, write its truth")
+    build = command(
+        "build", "build a company, print its figures, write its truth", _BUILD, _BUILD_EXAMPLES,
+        _build,
+    )  # fmt: skip
     _world_options(build)
     build.add_argument("--horizon", type=date.fromisoformat, default=None, metavar="DATE",
                        help="last day that has happened (default: yesterday)")  # fmt: skip
@@ -92,24 +193,41 @@ def _parser() -> argparse.ArgumentParser:
                        help="write the truth tables there as Parquet")  # fmt: skip
     build.add_argument("--tables", type=Path, default=None, metavar="DIR",
                        help="write the world's tables there as Parquet")  # fmt: skip
-    build.set_defaults(run=_build)
 
-    export = commands.add_parser("export", help="write event files, monthly usage and desk sheets")
+    export = command(
+        "export", "write event files and desk sheets, or a benchmark of any size", _EXPORT,
+        _EXPORT_EXAMPLES, _export,
+    )  # fmt: skip
     _world_options(export)
     export.add_argument("--now", type=parse_now, default=None, metavar="INSTANT",
                         help="files up to the day before (default: today)")  # fmt: skip
     export.add_argument("--event-days", type=int, default=None, metavar="N",
                         help="raw events of the last N days only")  # fmt: skip
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
-    export.set_defaults(run=_export)
+    export.add_argument("--tables", action="store_true",
+                        help="with --accounts: every table as well, a file a block")  # fmt: skip
+    export.add_argument("--truth", action="store_true",
+                        help="with --accounts: the truth as well, a file a block")  # fmt: skip
+    export.add_argument("--workers", type=int, default=2, metavar="N",
+                        help="with --accounts: processes (default: 2)")  # fmt: skip
 
-    fault = commands.add_parser("fault", help="make requests to the running company go wrong")
-    fault.add_argument("kind", choices=[*get_args(Kind), "clear"], help="what goes wrong")
-    fault.add_argument("--service", choices=["stripe", "salesforce"], default=None)
-    fault.add_argument("--path", default="", help="regular expression on path and query")
+    fault = command(
+        "fault", "make requests to the running company go wrong", _FAULT, _FAULT_EXAMPLES, _fault
+    )
+    fault.add_argument("kind", choices=[*get_args(Kind), "clear"], metavar="kind",
+                       help="what goes wrong, see above")  # fmt: skip
+    fault.add_argument("--service", choices=["stripe", "salesforce", "hubspot"], default=None,
+                       help="requests to this system only (default: to any)")  # fmt: skip
+    fault.add_argument("--path", default="", metavar="REGEX",
+                       help="requests whose path and query match only")  # fmt: skip
     fault.add_argument("--count", type=int, default=1, help="how many requests (default: 1)")
     fault.add_argument("--skip", type=int, default=0, help="how many pass first")
-    fault.set_defaults(run=_fault)
+
+    plots = command("plots", "draw what the company looks like", _PLOTS, _PLOTS_EXAMPLES, _plots)
+    _world_options(plots)
+    plots.add_argument("--horizon", type=date.fromisoformat, default=None, metavar="DATE",
+                       help="last day that has happened (default: yesterday)")  # fmt: skip
+    plots.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     return parser
 
 
@@ -120,10 +238,11 @@ def _world_options(parser: argparse.ArgumentParser) -> None:
         help="small: about 150 customers over four years; demo: about 1,500 over 15 (default)",
     )  # fmt: skip
     size.add_argument("--accounts", type=int, default=None, metavar="N",
-                      help="another number of customers, for benchmarks")  # fmt: skip
+                      help="another number of customers, won over 15 years")  # fmt: skip
     parser.add_argument("--events-per-day", type=int, default=None, metavar="M",
-                        help="raw usage events a day at the end")  # fmt: skip
-    parser.add_argument("--seed", type=int, default=1, help="which company (default: 1)")
+                        help="about how many raw usage events arrive a day at the end")  # fmt: skip
+    parser.add_argument("--seed", type=int, default=1, metavar="S",
+                        help="which company (default: 1)")  # fmt: skip
 
 
 def _serve_options(parser: argparse.ArgumentParser) -> None:
@@ -134,6 +253,10 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
         help="a clock that stands still (date or ISO instant, UTC); default: 00:00 UTC of the "
         "current day, so that yesterday is complete",
     )  # fmt: skip
+    parser.add_argument("--crm", choices=get_args(daemon.Crm), default="salesforce",
+                        help="which CRM the company has (default: salesforce)")  # fmt: skip
+    parser.add_argument("--usage", choices=get_args(daemon.UsagePlace), default="files",
+                        help="where raw events are (default: files)")  # fmt: skip
     parser.add_argument("--idle-hours", type=float, default=6.0, metavar="H",
                         help="stop after so many hours without a request (default: 6)")  # fmt: skip
 
@@ -160,8 +283,10 @@ def _plan(options: argparse.Namespace) -> Plan:
         accounts=options.accounts,
         events_per_day=options.events_per_day,
         event_days=options.event_days,
-        now=getattr(options, "now", None),
-        idle_hours=getattr(options, "idle_hours", 6.0),
+        crm=options.crm,
+        usage=options.usage,
+        now=options.now,
+        idle_hours=options.idle_hours,
     )
 
 
@@ -195,7 +320,7 @@ def _status(options: argparse.Namespace) -> int:
     _say(state["line"])
     _say(
         f"process {state['pid']} since {state['started_at']}; requests: "
-        f"{state['stripe_requests']:,} to Stripe, {state['salesforce_requests']:,} to Salesforce"
+        f"{state['stripe_requests']:,} to Stripe, {state['crm_requests']:,} to the CRM"
     )
     for rule in state["faults"]:
         _say(f"fault in force: {rule}")
@@ -217,17 +342,10 @@ def _serve(options: argparse.Namespace) -> int:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from sample_company.world import WorldConfig, build_world
+    from sample_company.world import build_world
 
     started = time.monotonic()
-    horizon = options.horizon or datetime.now(UTC).date() - timedelta(days=1)
-    config = WorldConfig(
-        size="custom" if options.accounts is not None else options.size,
-        seed=options.seed,
-        horizon=horizon,
-        accounts=options.accounts,
-        events_per_day=options.events_per_day,
-    )
+    config = _config(options)
     world = build_world(config)
     _say(f"built in {time.monotonic() - started:.1f} s: {config.first_day} to {config.last_day}")
     for title, tables, folder in (
@@ -251,11 +369,15 @@ def _export(options: argparse.Namespace) -> int:
     from sample_company.world import WorldConfig, build_world
 
     now = options.now or today_midnight()
+    horizon = (now - timedelta(microseconds=1)).date()
+    if options.accounts is not None:
+        return _benchmark(options, horizon)
+    if options.tables or options.truth:
+        raise ValueError("--tables and --truth go with --accounts; for --size see: build --help")
     config = WorldConfig(
-        size="custom" if options.accounts is not None else options.size,
+        size=options.size,
         seed=options.seed,
-        horizon=(now - timedelta(microseconds=1)).date(),
-        accounts=options.accounts,
+        horizon=horizon,
         events_per_day=options.events_per_day,
     )
     started = time.monotonic()
@@ -268,6 +390,51 @@ def _export(options: argparse.Namespace) -> int:
         f"{report.rows:,} events in {report.files:,} files below {options.out}"
     )
     return 0
+
+
+def _benchmark(options: argparse.Namespace, horizon: date) -> int:
+    from sample_company import benchmark
+
+    plan = benchmark.Benchmark(
+        accounts=options.accounts,
+        out=options.out,
+        horizon=horizon,
+        events_per_day=options.events_per_day,
+        seed=options.seed,
+        event_days=options.event_days,
+        with_tables=options.tables,
+        with_truth=options.truth,
+        workers=options.workers,
+    )
+    started = time.monotonic()
+    report = benchmark.run(plan, _say)
+    _say(
+        f"{report.rows:,} events in {report.files:,} files below {options.out} "
+        f"({time.monotonic() - started:.0f} s)"
+    )
+    return 0
+
+
+def _plots(options: argparse.Namespace) -> int:
+    from sample_company import plots
+    from sample_company.world import build_world
+
+    world = build_world(_config(options))
+    for path in plots.draw_all(world, options.out):
+        _say(f"{path} ({path.stat().st_size / 1_000:.0f} kB)")
+    return 0
+
+
+def _config(options: argparse.Namespace) -> WorldConfig:
+    from sample_company.world import WorldConfig
+
+    return WorldConfig(
+        size="custom" if options.accounts is not None else options.size,
+        seed=options.seed,
+        horizon=options.horizon or datetime.now(UTC).date() - timedelta(days=1),
+        accounts=options.accounts,
+        events_per_day=options.events_per_day,
+    )
 
 
 def _fault(options: argparse.Namespace) -> int:

@@ -24,7 +24,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import requests
 
@@ -42,6 +42,8 @@ _STOP_TIMEOUT_SECONDS = 20
 _AHEAD_DAYS = 7
 
 Progress = Callable[[str], None]
+Crm = Literal["salesforce", "hubspot"]
+UsagePlace = Literal["files", "postgres", "both"]
 
 
 class DaemonError(Exception):
@@ -58,6 +60,8 @@ class Plan:
         accounts: number of accounts for a company of another size.
         events_per_day: raw events a day, for benchmarks.
         event_days: raw events of so many days only; None for as many as the company keeps.
+        crm: `salesforce` or `hubspot`.
+        usage: where raw events are: in `files`, in `postgres`, or in `both`.
         now: a clock that stands still; None for 00:00 UTC of the current day.
         idle_hours: stop after so many hours without a request.
     """
@@ -67,6 +71,8 @@ class Plan:
     accounts: int | None = None
     events_per_day: int | None = None
     event_days: int | None = None
+    crm: Crm = "salesforce"
+    usage: UsagePlace = "files"
     now: datetime | None = None
     idle_hours: float = 6.0
 
@@ -106,6 +112,10 @@ class Plan:
             given += ["--events-per-day", str(self.events_per_day)]
         if self.event_days is not None:
             given += ["--event-days", str(self.event_days)]
+        if self.crm != "salesforce":
+            given += ["--crm", self.crm]
+        if self.usage != "files":
+            given += ["--usage", self.usage]
         if self.now is not None:
             given += ["--now", self.now.isoformat()]
         return given
@@ -252,7 +262,7 @@ def write_state(
         "token": token,
         "control": control,
         "stripe": ports[0],
-        "salesforce": ports[1],
+        "crm": ports[1],
         "plan": _identity(plan),
         "started_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "env": env,
@@ -340,8 +350,11 @@ _OWN_SOURCES = (
     "STRIPE_API_BASE",
     "SALESFORCE_LOGIN_URL",
     "SALESFORCE_CLIENT_ID",
+    "HUBSPOT_ACCESS_TOKEN",
+    "TENURE_USAGE_POSTGRES_DSN",
     "TENURE_EVENTS_PATH",
     "TENURE_USAGE_MONTHLY_PATH",
+    "TENURE_USAGE_POSTGRES_DSN",
     "TENURE_DESK_PATH",
 )
 

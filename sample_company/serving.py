@@ -22,9 +22,13 @@ from sample_company.export import CompanyFiles, ExportReport
 from sample_company.servers.company import CompanyServers
 from sample_company.servers.faults import Fault
 from sample_company.servers.http import Request, Response, Server, json_response
+from sample_company.servers.hubspot_ids import as_hubspot_customer
 
 if TYPE_CHECKING:
+    from sample_company.servers.postgres import UsageDatabase
     from sample_company.world import World
+
+CRM_NAMES = {"salesforce": "Salesforce", "hubspot": "HubSpot"}
 
 
 class Company:
@@ -39,33 +43,66 @@ class Company:
         started = time.monotonic()
         config = plan.config()
         self.world: World = store.load_or_build(folder / "worlds", config, progress)
+        if plan.crm == "hubspot":
+            self.world = as_hubspot_customer(self.world)
         progress(f"{_summary(self.world)} ({time.monotonic() - started:.1f} s)")
-        self.files_folder = folder / "files" / store.company_key(config)
+        # Files name records of the CRM, so each CRM has files of its own.
+        crm = "" if plan.crm == "salesforce" else f"-{plan.crm}"
+        self.files_folder = folder / "files" / (store.company_key(config) + crm)
         self._files = CompanyFiles(
-            self.world, self.files_folder, event_days=plan.event_days, progress=progress
+            self.world,
+            self.files_folder,
+            event_days=plan.event_days,
+            with_events=plan.usage != "postgres",
+            progress=progress,
         )
+        # Before the database: where the ports are taken, all of this is done once more.
+        self.servers = CompanyServers(self.world.tables, self._clock, crm=plan.crm, ports=ports)
+        self._database: UsageDatabase | None = None
+        if plan.usage != "files":
+            self._database = _database(self.world, self._files, progress)
+            self._database.start()
         self.report: ExportReport = self.refresh()
-        self.servers = CompanyServers(self.world.tables, self._clock, ports=ports)
 
     def refresh(self) -> ExportReport:
         """Write the files of days that are over since."""
         with self._lock:
             self.report = self._files.extend(self._clock())
+            if self._database is not None:
+                self._database.extend(self._clock())
             return self.report
+
+    def close(self) -> None:
+        """Stop what is a process of its own."""
+        if self._database is not None:
+            self._database.stop()
 
     def env(self) -> dict[str, str]:
         """Settings that point the product at this company."""
-        return {**self.servers.env(), **self._files.env()}
+        database = {} if self._database is None else self._database.env()
+        return {**self.servers.env(), **self._files.env(), **database}
 
     def line(self) -> str:
         """One line about what is served."""
         report = self.report
+        parts = [
+            f"Stripe {self.servers.stripe.url}",
+            f"{CRM_NAMES[self._plan.crm]} {self.servers.crm.url}",
+        ]
+        if self._database is not None:
+            parts.append(f"{self._database.rows:,} events in PostgreSQL")
+        parts.append(f"{report.rows:,} events in {report.files:,} files below {self.files_folder}")
         return (
             f"serving {self._plan.size if self._plan.accounts is None else 'custom'} company, seed "
-            f"{self._plan.seed}, as of {self._clock():%Y-%m-%d %H:%M} UTC: "
-            f"Stripe {self.servers.stripe.url}, Salesforce {self.servers.salesforce.url}, "
-            f"{report.rows:,} events in {report.files:,} files below {self.files_folder}"
+            f"{self._plan.seed}, as of {self._clock():%Y-%m-%d %H:%M} UTC: {', '.join(parts)}"
         )
+
+
+def _database(world: World, files: CompanyFiles, progress: Progress) -> UsageDatabase:
+    # Its driver and its server are needed by those alone who ask for them.
+    from sample_company.servers.postgres import UsageDatabase
+
+    return UsageDatabase(world, first_day=files.raw_from, progress=progress)
 
 
 def _summary(world: World) -> str:
@@ -112,7 +149,7 @@ class _Control:
                         "line": self._company.line(),
                         "horizon": self._company.world.config.last_day.isoformat(),
                         "stripe_requests": self._company.servers.stripe.requests,
-                        "salesforce_requests": self._company.servers.salesforce.requests,
+                        "crm_requests": self._company.servers.crm.requests,
                         "faults": faults.pending(),
                     }
                 )
@@ -157,7 +194,7 @@ def serve(
     previous = daemon.read_state(folder) or {}
     try:
         company = Company(
-            plan, folder, progress, (previous.get("stripe", 0), previous.get("salesforce", 0))
+            plan, folder, progress, (previous.get("stripe", 0), previous.get("crm", 0))
         )
     except OSError:
         # The ports of last time have been taken by somebody else.
@@ -172,7 +209,7 @@ def serve(
                 plan,
                 control=control.port,
                 token=token,
-                ports=(company.servers.stripe.port, company.servers.salesforce.port),
+                ports=(company.servers.stripe.port, company.servers.crm.port),
                 env=company.env(),
             )
         progress(company.line())
@@ -183,4 +220,5 @@ def serve(
                 progress(f"no request for {plan.idle_hours:g} hours, stopping")
                 break
     control.stop()
+    company.close()
     progress("stopped")

@@ -55,6 +55,10 @@ _SANDBOXES, _SMALL_SANDBOXES, _SANDBOX_SHARE = 28, 4, 0.003
 _WEEKDAY = np.asarray([0.98, 1.06, 1.08, 1.04, 0.84, 0.07, 0.05])
 #: January to December, relative.
 _SEASON = np.asarray([0.98, 1.02, 1.05, 1.0, 0.98, 1.0, 0.88, 0.82, 1.05, 1.06, 1.04, 0.78])
+#: When sessions start, by hour of the user's own clock: mornings, a lunch break, a few evenings.
+_HOURS = np.asarray([0.2, 0.1, 0.1, 0.1, 0.2, 0.5, 1.6, 4.2, 8.8, 11.0, 11.4, 10.0,
+                     6.4, 8.2, 10.2, 9.6, 7.8, 4.8, 2.1, 1.3, 1.1, 0.9, 0.6, 0.3])  # fmt: skip
+_HOUR_EDGES = np.concatenate([[0.0], np.cumsum(_HOURS) / _HOURS.sum()])
 _IDENTITY_MONTHS = 72
 _CLIENTS = ('{"client":"web"}', '{"client":"mobile"}', '{"client":"api"}')
 _MONTHS = 1 << 20
@@ -344,10 +348,10 @@ class Usage:
         event: U64,
         k: I64,
     ) -> npt.NDArray[np.datetime64]:
-        """Client clock: a session starts in office hours, its events follow within minutes."""
+        """Client clock: a session starts mostly in office hours, its events follow in minutes."""
         codes, names = self._zone
         offsets = _offset_hours(calendar, names)
-        start = 7.5 + 10.0 * self.noise.uniform("usage.hour", session)
+        start = np.interp(self.noise.uniform("usage.hour", session), _HOUR_EDGES, np.arange(25.0))
         minutes = k * (1.0 + 14.0 * self.noise.uniform("usage.minute", event))
         local = start + minutes / 60.0 - offsets[codes[position], day_no]
         midnight = calendar.astype("datetime64[us]")[day_no]
