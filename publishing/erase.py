@@ -62,15 +62,17 @@ def erase(published: Path, people: Collection[str]) -> list[str]:
     rewritten = []
     for night in nights.nights(published) if people else []:
         affected = _affected(night.path / DATABASE, people)
+        if not affected:
+            continue
         for schema, table, columns, key in affected:
             file = night.path / "parquet" / schema / f"{table}.parquet"
             if file.exists():
                 _rewrite_parquet(file, columns, key, people)
-        if affected:
-            _rewrite_database(night.path / DATABASE, affected, people)
-            rewritten.append(night.name)
-        if affected or not _manifest_agrees(night.path):
-            _rewrite_manifest(night.path)
+        aside = _rewritten_database(night.path / DATABASE, affected, people)
+        _rewrite_manifest(night.path, aside)
+        # Last of all: as long as the old file stands, the next run begins anew.
+        aside.replace(night.path / DATABASE)
+        rewritten.append(night.name)
     return rewritten
 
 
@@ -142,9 +144,10 @@ def _affected(database: Path, people: Collection[str]) -> list[Affected]:
         return found
 
 
-def _rewrite_database(
+def _rewritten_database(
     database: Path, affected: Sequence[Affected], people: Collection[str]
-) -> None:
+) -> Path:
+    """The night\'s database without the values, beside the old one."""
     aside = database.with_name(f".{database.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
     changed = {(schema, table): (columns, key) for schema, table, columns, key in affected}
@@ -170,7 +173,7 @@ def _rewrite_database(
                 connection.execute(f"comment on column {target}.\"{column}\" is '{_escaped(text)}'")
         connection.execute("checkpoint after_")
         connection.execute("detach after_")
-    aside.replace(database)
+    return aside
 
 
 def _rewrite_parquet(file: Path, columns: Sequence[str], key: str, people: Collection[str]) -> None:
@@ -196,13 +199,7 @@ def _without(source: str, columns: Sequence[str], key: str, people: Collection[s
     return f"select * replace ({replaced}) from {source}"
 
 
-def _manifest_agrees(night: Path) -> bool:
-    told = read_manifest(night)["tables"]
-    measured = {n: asdict(t) for n, t in content(night / DATABASE).items() if n in told}
-    return bool(measured == told)
-
-
-def _rewrite_manifest(night: Path) -> None:
+def _rewrite_manifest(night: Path, database: Path) -> None:
     """The night's own words about its content, after the content has changed.
 
     The time of its completion stays: nights are kept in that order.
@@ -210,7 +207,7 @@ def _rewrite_manifest(night: Path) -> None:
     path = night / "manifest.json"
     stat = path.stat()
     manifest = read_manifest(night)
-    measured = content(night / DATABASE)
+    measured = content(database)
     manifest["tables"] = {n: asdict(measured[n]) for n in sorted(manifest["tables"])}
     aside = path.with_name(f".{path.name}.{os.getpid()}")
     aside.write_text(json.dumps(manifest, indent=2))
