@@ -147,7 +147,7 @@ def _affected(database: Path, people: Collection[str]) -> list[Affected]:
 def _rewritten_database(
     database: Path, affected: Sequence[Affected], people: Collection[str]
 ) -> Path:
-    """The night\'s database without the values, beside the old one."""
+    """The database of a night without the values, beside the old one."""
     aside = database.with_name(f".{database.name}.{os.getpid()}")
     aside.unlink(missing_ok=True)
     changed = {(schema, table): (columns, key) for schema, table, columns, key in affected}
