@@ -62,7 +62,8 @@ def _spells(spells: pd.DataFrame, contacts: pd.DataFrame, horizon: np.datetime64
     hidden = contacts["is_erased"] | contacts["is_purged"]
     gone = contacts[hidden].groupby("contact_id")["version_at"].min().dt.tz_localize(None)
     real = spells[~spells["is_duplicate"] & spells["contact_id"].isin(contacts["contact_id"])]
-    until = real["contact_id"].map(gone)
+    # Looked up by reindexing: a map cannot tell what a missing date is where nobody is gone.
+    until = pd.Series(gone.reindex(real["contact_id"]).to_numpy(), index=real.index)
     # Nobody can know of a job that somebody took after being erased.
     real = real[~(until <= real["known_on"])]
     real = real.sort_values(["person_id", "account_id", "start"], kind="stable", ignore_index=True)
