@@ -18,6 +18,8 @@ from pathlib import Path
 
 from ingestion.settings import SettingsError, load_settings
 from orchestration.installation import PROJECT_ROOT, default_home, parse_as_of
+from publishing import postgres
+from publishing.nights import PublishError
 
 EXIT_FAILED = 1
 EXIT_SETTINGS = 2
@@ -31,7 +33,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         as_of = parse_as_of(options.as_of)
         load_settings()
-    except (SettingsError, ValueError) as error:
+        postgres.load_settings(default_home())
+    except (SettingsError, PublishError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT_ROOT))

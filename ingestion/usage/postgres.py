@@ -11,8 +11,7 @@ two cores: reading alone, ADBC 340,000 rows/s in 125 MB, DuckDB's own scanner 51
 connectorx 140,000-170,000 in 100-230 MB. ADBC is taken: sorting and writing cost more than reading,
 and it alone keeps to one transaction with a timeout, streams, and names errors by SQLSTATE, so that
 a missing column or permission can be told. All the way into sorted, unique Parquet, a million takes
-6.7 s of one core (150,000 rows/s and core) and 650 MB, whatever the table's size; a run with nothing
-new, 0.5 s.
+6.7 s of one core and 650 MB, whatever the table's size; a run with nothing new takes 0.5 s.
 
 Belongs here: cursor, windows, what has landed already. Must not be here: SQL over the table's
 columns (see `postgres_table`), rules of an event and writing (see `event_landing`).

@@ -6,6 +6,8 @@ from typing import Any
 import dagster as dg
 
 from orchestration.installation import Installation, Night
+from publishing.nights import PublishError
+from publishing.postgres import load_settings, publish_to_postgres
 from publishing.publish import MartContract, publish
 
 NIGHT = dg.AssetKey(["published", "night"])
@@ -22,12 +24,17 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
         pool="warehouse",
         description=(
             "The public marts as `published/current/tenure.duckdb` and Parquet: built aside, "
-            "checked, then shown by switching one link. The last seven nights are kept."
+            "checked, then shown by switching one link. The last seven nights are kept. Where "
+            "TENURE_PUBLISH_POSTGRES_DSN is set, PostgreSQL shows the same night afterwards."
         ),
     )
     def night_(
         context: dg.AssetExecutionContext, installation: Installation, night: Night
     ) -> dg.MaterializeResult[Any]:
+        try:
+            postgres = load_settings(installation.root)
+        except PublishError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
         result = publish(
             installation.warehouse,
             installation.published,
@@ -36,12 +43,17 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
             run_id=context.run.run_id,
             progress=context.log.info,
         )
+        if postgres is not None:
+            shown = publish_to_postgres(postgres, result, contracts, progress=context.log.info)
+            for note in shown.notes:
+                context.log.warning(note)
         rows = sum(table.row_count for table in result.tables.values())
         return dg.MaterializeResult(
             metadata={
                 "as_of": night.date.isoformat(),
                 "path": dg.MetadataValue.path(str(result.path)),
                 "tables": len(result.tables),
+                "in_postgres": postgres is not None,
                 "dagster/row_count": rows,
                 "content": dg.MetadataValue.json(
                     {name: table.content_hash for name, table in result.tables.items()}
