@@ -10,11 +10,13 @@ import sys
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
-from ingestion import rejects, replay
+from ingestion import erasure, rejects, replay
 from ingestion.billing import stripe
-from ingestion.crm import salesforce
+from ingestion.crm import hubspot, salesforce
 from ingestion.desk import files
+from ingestion.drift import PASSED
 from ingestion.http import HttpError
 from ingestion.lake import Lake, ensure_anchors
 from ingestion.quality import gate
@@ -26,14 +28,20 @@ from ingestion.usage.postgres_table import PostgresError
 _RUNS: dict[str, Callable[..., LoadReport]] = {
     "stripe": stripe.run,
     "salesforce": salesforce.run,
+    "hubspot": hubspot.run,
     "usage": usage.run,
     "desk": files.run,
 }
 _CHECKS: dict[str, Callable[[Settings], str]] = {
     "stripe": stripe.check,
     "salesforce": salesforce.check,
+    "hubspot": hubspot.check,
     "usage": usage.check,
     "desk": files.check,
+}
+_RECONCILES: dict[str, Callable[..., LoadReport]] = {
+    "stripe": stripe.reconcile,
+    "salesforce": salesforce.reconcile,
 }
 _FINE, _FAILED, _WRONG_USE = 0, 1, 2
 
@@ -65,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     load.set_defaults(act=_load)
 
     backfill = commands.add_parser("backfill", help="read a window of days again")
-    backfill.add_argument("source", choices=["stripe", "salesforce", "usage"])
+    backfill.add_argument("source", choices=["stripe", "salesforce", "hubspot", "usage"])
     backfill.add_argument("table", help="a table or object; `events` for usage")
     backfill.add_argument("--from", dest="first", type=date.fromisoformat, required=True)
     backfill.add_argument("--to", dest="last", type=date.fromisoformat, required=True)
@@ -85,6 +93,23 @@ def _parser() -> argparse.ArgumentParser:
     accept.add_argument("--reason", required=True, help="kept with the results")
     accept.set_defaults(act=_accept)
 
+    reconcile = commands.add_parser(
+        "reconcile", help="look for records that a source has erased for good"
+    )
+    reconcile.add_argument("source", choices=list(_RECONCILES))
+    reconcile.add_argument("table", help="a table or object")
+    reconcile.add_argument(
+        "--limit", type=float, help="share of the records that may be gone (default: the setting)"
+    )
+    reconcile.set_defaults(act=_reconcile)
+
+    erase = commands.add_parser("erase", help="erase a person from what has landed")
+    erase.add_argument("--contact", required=True, help="id of one of the person's contacts")
+    erase.add_argument(
+        "--email-file", type=Path, help="further addresses and numbers of the person, one a line"
+    )
+    erase.set_defaults(act=_erase)
+
     check = commands.add_parser("check", help="check settings and connections")
     check.set_defaults(act=_check)
     return parser
@@ -100,6 +125,7 @@ def _load(settings: Settings, given: argparse.Namespace) -> int:
             return _WRONG_USE
         report = _RUNS[name](settings, lake, run_id=_run_id(), as_of=_yesterday(), progress=_say)
         _tell(report)
+        outcome = _FAILED if report.blocked else outcome
         for source, loads in report.loads_by_source().items():
             result = gate.check_load(lake, source, loads)
             for failure in result.failures():
@@ -117,6 +143,8 @@ def _backfill(settings: Settings, given: argparse.Namespace) -> int:
         _tell(usage.backfill(settings, lake, **window))
     elif given.source == "stripe":
         _tell(stripe.backfill(settings, lake, resource=given.table, **window))
+    elif given.source == "hubspot":
+        _tell(hubspot.backfill(settings, lake, resource=given.table, **window))
     else:
         _tell(salesforce.backfill(settings, lake, resource=given.table, **window))
     return _FINE
@@ -129,11 +157,48 @@ def _reset(settings: Settings, given: argparse.Namespace) -> int:
         stripe.reset(lake, resource=given.table, run_id=run_id)
     elif given.source == "salesforce":
         salesforce.reset(settings, lake, resource=given.table, run_id=run_id)
+    elif given.source == "hubspot":
+        hubspot.reset(settings, lake, resource=given.table, run_id=run_id)
     elif given.source == "desk":
         files.reset(lake, resource=given.table, run_id=run_id)
     else:
         usage.reset(lake, given.table, run_id=run_id)
     _say(f"{given.source}: {given.table} is read in full at the next load; nothing was deleted.")
+    return _FINE
+
+
+def _reconcile(settings: Settings, given: argparse.Namespace) -> int:
+    limit = settings.deletion_limit if given.limit is None else given.limit
+    if not 0 <= limit <= 1:
+        raise ValueError(f"--limit is {limit:g}. Write a share from 0 to 1.")
+    report = _RECONCILES[given.source](
+        settings,
+        Lake.at(settings.home),
+        resource=given.table,
+        limit=limit,
+        run_id=_run_id(),
+        as_of=_yesterday(),
+        progress=_say,
+    )
+    _tell(report)
+    deleted = sum(t.deletes for t in report.tables.values())
+    _say(f"{given.source}: {deleted:,} records are marked as deleted now.")
+    return _FAILED if report.blocked else _FINE
+
+
+def _erase(settings: Settings, given: argparse.Namespace) -> int:
+    also: list[str] = []
+    if given.email_file is not None:
+        if not given.email_file.is_file():
+            raise ValueError(f"--email-file names {given.email_file}, which is no file.")
+        also = erasure.read_values(given.email_file.read_text("utf-8").splitlines())
+    lake = Lake.at(settings.home)
+    done = erasure.erase(lake, given.contact, also=also, as_of=_yesterday(), progress=_say)
+    _say(
+        f"{len(done.contacts)} contacts are settled, {done.rows:,} rows in {done.files:,} files "
+        "rewritten. The next night rebuilds the warehouse and takes the person out of the nights "
+        "that are kept; `python -m publishing erase` does so now."
+    )
     return _FINE
 
 
@@ -171,8 +236,10 @@ def _check(settings: Settings, given: argparse.Namespace) -> int:
 
 def _tell(report: LoadReport) -> None:
     _say(report.summary())
-    for note in report.notes:
-        _say(f"  {note}")
+    for line in (*report.notes, *(c.sentence() for c in report.changes if c.outcome == PASSED)):
+        _say(f"  {line}")
+    for reason in report.blocked:
+        _say(f"  BLOCKED: {reason}")
 
 
 def _run_id() -> str:

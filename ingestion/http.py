@@ -78,6 +78,7 @@ class Session:
         timeout: seconds to connect and to wait for bytes.
         sleep: waiting, replaceable in tests.
         codes: reads a vendor's error (code, message) from a body.
+        final: codes that no waiting helps against, whatever their status.
     """
 
     base: str
@@ -88,6 +89,7 @@ class Session:
     timeout: tuple[float, float] = (10.0, 60.0)
     sleep: Callable[[float], None] = time.sleep
     codes: Callable[[Any], tuple[str, str]] = lambda body: ("", "")
+    final: frozenset[str] = frozenset()
     requests_made: int = 0
 
     def __post_init__(self) -> None:
@@ -127,7 +129,8 @@ class Session:
                 if response.ok and (body := _parsed(response, content)) is not _CUT:
                     return Answer(body, response.headers)
                 failure = self._failure(response, content, url)
-                if not response.ok and response.status_code not in _RETRIED:
+                is_final = response.status_code not in _RETRIED or failure.code in self.final
+                if not response.ok and is_final:
                     raise failure
                 wait = _retry_after(response) or wait
             if attempt + 1 < self.attempts:

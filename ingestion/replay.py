@@ -16,11 +16,17 @@ import pyarrow as pa
 
 from ingestion import landing, privacy, rejects, rows, schemas
 from ingestion.billing import stripe
-from ingestion.crm import salesforce
+from ingestion.crm import hubspot, salesforce
 from ingestion.lake import Lake
 from ingestion.landing import Landing
 from ingestion.reports import LoadReport
 from ingestion.settings import Settings
+
+_VENDORS: dict[str, Callable[..., LoadReport]] = {
+    "stripe": stripe.refetch,
+    "salesforce": salesforce.refetch,
+    "hubspot": hubspot.refetch,
+}
 
 
 @dataclass
@@ -60,14 +66,14 @@ def run(
     for name, some in by_table.items():
         if (source, name) == ("usage", "events"):
             outcome.notes.append(
-                "events: have the sender deliver the corrected events in a new file; a row cannot "
-                "be put right from here."
+                "events: have the sender deliver the corrected events in a new file, or correct "
+                "the rows of the table and load that day again (backfill)."
             )
             continue
         whole = [r for r in some if not privacy.is_redacted(orjson.loads(r["raw"]))]
         done += _from_copies(batch, source, name, whole)
         redacted = [r for r in some if r not in whole]
-        if redacted and source in ("stripe", "salesforce"):
+        if redacted and source in _VENDORS:
             done += _from_vendor(settings, lake, source, name, redacted, run_id, progress)
         elif redacted:
             outcome.notes.append(
@@ -111,11 +117,10 @@ def _from_vendor(
     run_id: str,
     progress: Callable[[str], None],
 ) -> list[str]:
-    refetch: Callable[..., LoadReport] = (
-        stripe.refetch if source == "stripe" else salesforce.refetch
-    )
     keys = sorted({r["record_key"] for r in some if r["record_key"] != "None"})
-    report = refetch(settings, lake, table=name, keys=keys, run_id=run_id, progress=progress)
+    report = _VENDORS[source](
+        settings, lake, table=name, keys=keys, run_id=run_id, progress=progress
+    )
     still = {
         r["record_key"]
         for r in rejects.read(lake, source).to_pylist()

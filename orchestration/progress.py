@@ -15,7 +15,8 @@ import dagster as dg
 
 STEP_NAMES = {
     "lake__contract": "Preparing",
-    "load_salesforce": "Loading CRM",
+    "load_salesforce": "Loading CRM (Salesforce)",
+    "load_hubspot": "Loading CRM (HubSpot)",
     "load_stripe": "Loading billing",
     "load_usage": "Loading usage",
     "load_desk": "Loading desk files",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ingestion.schemas import desk, salesforce, scores, stripe, usage
+from ingestion.schemas import desk, hubspot, salesforce, scores, stripe, usage
 from ingestion.schemas.model import Column, Table, Type
 
 __all__ = ["Column", "Table", "Type", "find", "landed_tables", "table"]
@@ -17,7 +17,14 @@ __all__ = ["Column", "Table", "Type", "find", "landed_tables", "table"]
 @cache
 def landed_tables() -> tuple[Table, ...]:
     """Every declared table of the lake, in the order source, declaration."""
-    return (*stripe.TABLES, *salesforce.TABLES, *usage.TABLES, *desk.TABLES, *scores.TABLES)
+    return (
+        *stripe.TABLES,
+        *salesforce.TABLES,
+        *hubspot.TABLES,
+        *usage.TABLES,
+        *desk.TABLES,
+        *scores.TABLES,
+    )
 
 
 @cache

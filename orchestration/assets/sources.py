@@ -11,22 +11,26 @@ from typing import Any
 
 import dagster as dg
 
+from ingestion import erasure
 from ingestion import lake as lake_module
 from ingestion.billing import stripe
-from ingestion.crm import salesforce
+from ingestion.crm import hubspot, salesforce
 from ingestion.desk import files as desk_files
 from ingestion.lake import Lake
 from ingestion.quality import gate
 from ingestion.quality.gate import QualityResult
 from ingestion.reports import LoadReport
-from ingestion.schemas import landed_tables
+from ingestion.schemas import landed_tables, operations
 from ingestion.settings import Settings, SettingsError, load_settings
 from ingestion.usage import load as usage
 from orchestration import processes
 from orchestration.installation import Installation, Night
+from publishing import erase as publishing_erase
 
 LAKE_CONTRACT = dg.AssetKey(["lake", "contract"])
 EXPECTATIONS = "expectations"
+# What a source has beside its own tables: rows kept out, and changes of its shape.
+BESIDE = (operations.REJECTS, operations.SCHEMA_CHANGES)
 
 _SECONDS_BETWEEN_LINES = 3.0
 
@@ -46,6 +50,7 @@ class Source:
 
 SOURCES = (
     Source("salesforce", "crm", "salesforce", salesforce.run),
+    Source("hubspot", "crm", "hubspot", hubspot.run),
     Source("stripe", "billing", "stripe", stripe.run),
     Source("usage", "usage", "file", usage.run),
     Source("desk", "desk", "csv", desk_files.run),
@@ -87,6 +92,16 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
         )
         for table in tables
     ]
+    beside = [
+        dg.AssetSpec(
+            key=[source.name, table.name],
+            group_name=source.group,
+            kinds={"parquet"},
+            description=table.doc,
+            deps=[LAKE_CONTRACT],
+        )
+        for table in BESIDE
+    ]
     checks = [
         dg.AssetCheckSpec(
             EXPECTATIONS,
@@ -99,7 +114,7 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
 
     @dg.multi_asset(
         name=f"load_{source.name}",
-        specs=specs,
+        specs=[*specs, *beside],
         check_specs=checks,
         retry_policy=RETRIES,
         pool=f"source_{source.name}",
@@ -108,19 +123,25 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, installation: Installation, night: Night
     ) -> Iterator[dg.MaterializeResult[Any]]:
         lake = Lake.at(installation.root)
-        try:
-            report = source.run(
-                _settings(),
-                lake,
-                run_id=context.run.run_id,
-                as_of=night.date,
-                progress=_every_few_seconds(context.log.info),
-            )
-        except SettingsError as error:
-            # A table or column that is not there will not be there in a minute either.
-            raise dg.Failure(str(error), allow_retries=False) from error
-        for line in (report.summary(), *report.notes):
-            context.log.info(line)
+        settings = _settings()
+        report = LoadReport(source.name)
+        if source.name not in settings.sources:
+            context.log.info(f"{source.name} is not configured: its tables stay empty.")
+        else:
+            try:
+                report = source.run(
+                    settings,
+                    lake,
+                    run_id=context.run.run_id,
+                    as_of=night.date,
+                    progress=_every_few_seconds(context.log.info),
+                )
+            except SettingsError as error:
+                # A table or column that is not there will not be there in a minute either.
+                raise dg.Failure(str(error), allow_retries=False) from error
+            for line in (report.summary(), *report.notes):
+                context.log.info(line)
+        _erase(context, installation, night, lake)
         results = {
             folder: gate.check_load(lake, folder, gate.unpassed_loads(lake, folder))
             for folder in report.loads_by_source()
@@ -133,6 +154,9 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
                 metadata=_metadata(report, name),
                 check_results=[_check(quality, spec.key)],
             )
+        yield from _told_beside(source, report)
+        if report.blocked:
+            raise dg.Failure("\n".join(report.blocked), allow_retries=False)
         # Custom objects of a CRM land with the desk, whose own step checks only what it loaded.
         elsewhere = [r for folder, r in results.items() if folder != source.name and not r.passed]
         if elsewhere:
@@ -141,6 +165,32 @@ def source_assets(source: Source) -> dg.AssetsDefinition:
             )
 
     return load
+
+
+def _told_beside(source: Source, report: LoadReport) -> Iterator[dg.MaterializeResult[Any]]:
+    told: dict[str, dict[str, Any]] = {
+        operations.REJECTS.name: {"rows_loaded": report.rejects},
+        operations.SCHEMA_CHANGES.name: {
+            "rows_loaded": len(report.changes),
+            "changes": dg.MetadataValue.json([change.sentence() for change in report.changes]),
+            "blocked": dg.MetadataValue.json(report.blocked),
+        },
+    }
+    for name, metadata in told.items():
+        yield dg.MaterializeResult(asset_key=[source.name, name], metadata=metadata)
+
+
+def _erase(
+    context: dg.AssetExecutionContext, installation: Installation, night: Night, lake: Lake
+) -> None:
+    """Erase whoever asked for it, before anything is built on what has landed."""
+    erasure.run_pending(lake, as_of=night.date, progress=context.log.info)
+    people = erasure.settled(lake)
+    rewritten = publishing_erase.erase(installation.published, people)
+    if rewritten:
+        context.log.info(f"erased from the published nights {', '.join(rewritten)}")
+    if publishing_erase.reset_warehouse(installation.warehouse, people):
+        context.log.info("the warehouse is built anew, for somebody was erased")
 
 
 def _every_few_seconds(say: Callable[[str], None]) -> Callable[[str], None]:
@@ -161,8 +211,13 @@ def _metadata(report: LoadReport, table: str) -> dict[str, Any]:
     if told is None:
         return {"rows_loaded": 0, "rejects": 0}
     return {
+        "rows_received": told.received,
         "rows_loaded": told.rows,
+        "deduplicated": told.deduplicated,
         "rejects": told.rejects,
+        "schema_changes": dg.MetadataValue.json(
+            [change.sentence() for change in report.changes_of(table)]
+        ),
         "deletes": told.deletes,
         "windows": told.windows,
         "bytes": told.bytes,

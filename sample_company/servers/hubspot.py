@@ -258,17 +258,18 @@ class HubSpotService:
         if not after.isdigit():
             raise _refused(f"Invalid paging cursor: {after}")
         view = self._view(thing)
-        start = int(np.searchsorted(view.keys, int(after), side="right"))
-        page = slice(start, start + limit)
         # A page is cut before records that may not be shown are taken out of it, so it can be
         # short, or empty, and yet not be the last.
-        shown = ~view.gone[page] & (view.archived[page] == archived)
+        listed = np.flatnonzero(view.archived | view.gone) if archived else slice(None)
+        keys, positions = view.keys[listed], view.positions[listed]
+        start = int(np.searchsorted(keys, int(after), side="right"))
+        page = slice(start, start + limit)
+        shown = ~view.gone[listed][page] & (view.archived[listed][page] == archived)
         properties = _names(request, "properties") or thing.defaults
-        results = [view.record(int(p), properties, history) for p in view.positions[page][shown]]
+        results = [view.record(int(p), properties, history) for p in positions[page][shown]]
         body: dict[str, Json] = {"results": results}
-        if start + limit < len(view.positions):
-            last = str(view.keys[start + limit - 1])
-            body["paging"] = self._next(request, last)
+        if start + limit < len(positions):
+            body["paging"] = self._next(request, str(keys[start + limit - 1]))
         return json_response(body)
 
     def _next(self, request: Request, after: str) -> Json:

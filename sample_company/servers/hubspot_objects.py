@@ -87,10 +87,13 @@ class HubObject:
         none = np.zeros(len(rows), dtype=bool)
         deleted = rows["is_deleted"].to_numpy(dtype=bool) if "is_deleted" in rows else none
         merged = rows["merged_into"].notna().to_numpy() if "merged_into" in rows else none
-        erased = rows["is_erased"].to_numpy(dtype=bool) if "is_erased" in rows else none
-        hard = rows["is_hard_deleted"].to_numpy(dtype=bool) if "is_hard_deleted" in rows else none
+        #: Versions that say the record was erased, or has left the recycle bin, or never was in it.
+        self.erased: npt.NDArray[np.bool_] = none.copy()
+        for flag in ("is_erased", "is_purged"):
+            if flag in rows:
+                self.erased |= rows[flag].astype("boolean").fillna(False).to_numpy(dtype=bool)
         #: Versions in which a record is in no listing at all, and those in which it is archived.
-        self.gone: npt.NDArray[np.bool_] = (deleted & merged) | erased | hard
+        self.gone: npt.NDArray[np.bool_] = (deleted & merged) | self.erased
         self.archived: npt.NDArray[np.bool_] = deleted & ~self.gone
         self.created_at = (
             np.minimum(microseconds(rows["created_at"]), self.versions.first_at())
@@ -343,16 +346,26 @@ class Portal:
             (source.type_id, target.type_id, now), lambda: self._associate(source, target, now)
         )
 
+    def erased(self, thing: HubObject, now: int) -> set[str]:
+        """Ids of a type's records that have been erased by an instant."""
+        positions = self.view(thing, now).positions
+        return set(thing.ids[positions[thing.erased[positions]]].tolist())
+
     def _associate(
         self, source: HubObject, target: HubObject, now: int
     ) -> dict[str, list[tuple[str, tuple[Kind, ...]]]]:
         found: dict[str, list[tuple[str, tuple[Kind, ...]]]] = {}
+        # What is erased takes its associations with it.
+        erased = self.erased(source, now) | self.erased(target, now)
         for links in self._links:
             if (links.source, links.target) == (source.plural, target.plural):
                 for one, other, kinds in self._pairs(links, source, now):
-                    found.setdefault(one, []).append((other, kinds))
+                    if not {one, other} & erased:
+                        found.setdefault(one, []).append((other, kinds))
             elif (links.target, links.source) == (source.plural, target.plural):
                 for other, one, kinds in self._pairs(links, target, now):
+                    if {one, other} & erased:
+                        continue
                     back = tuple(
                         Kind(k.category, links.back + i, k.label) for i, k in enumerate(kinds)
                     )
@@ -403,6 +416,12 @@ def _table(tables: Tables, name: str, *columns: str) -> pd.DataFrame:
     for column in ("version_at", "known_at"):
         empty[column] = pd.Series([], dtype="datetime64[us, UTC]")
     return empty
+
+
+def _as_told(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A link to another system as somebody typed it into the CRM, which may be wrong."""
+    typed = f"crm_{name}"
+    return frame[typed].fillna(frame[name]) if typed in frame.columns else frame[name]
 
 
 def _touched(frame: pd.DataFrame, key: str, touches: pd.DataFrame) -> pd.DataFrame:
@@ -507,7 +526,12 @@ _MERGED_IDS = Property("hs_merged_object_ids", "enumeration", _MERGED, label="Me
 
 
 def _companies(tables: Tables) -> HubObject:
-    frame = tables["accounts"].assign(_owner=lambda f: f["owner_employee_id"])
+    frame = tables["accounts"]
+    frame = frame.assign(
+        _owner=frame["owner_employee_id"],
+        _customer=_as_told(frame, "billing_customer_id"),
+        _workspace=_as_told(frame, "workspace_id"),
+    )
     return HubObject(
         ("companies", "company", "0-2"),
         _with_merges(frame, "account_id"),
@@ -527,8 +551,8 @@ def _companies(tables: Tables) -> HubObject:
             _pick("segment", "segment", "SMB", "mid-market", "enterprise"),
             _pick("region", "region"),
             _pick("acquisition_origin", "acquisition_origin", *_ORIGINS),
-            Property("stripe_customer_id", column="billing_customer_id"),
-            Property("workspace_id", column="workspace_id"),
+            Property("stripe_customer_id", column="_customer"),
+            Property("workspace_id", column="_workspace"),
             Property("is_test", "bool", "is_test"),
             Property("displaced_competitor", column="displaced_competitor_id"),
         ),
@@ -605,6 +629,7 @@ def _deals(tables: Tables) -> HubObject:
         _stage=frame["stage"].map(STAGES).fillna(frame["stage"]),
         _type=frame["opportunity_type"].map(_DEAL_TYPES).fillna(frame["opportunity_type"]),
         _owner=frame["owner_employee_id"],
+        _subscription=_as_told(frame, "subscription_id"),
         _pipeline="default",
     )
     campaign = "campaign_id" if "campaign_id" in frame else None
@@ -630,7 +655,7 @@ def _deals(tables: Tables) -> HubObject:
             _pick("loss_reason", "loss_reason"),
             Property("lost_to_competitor", column="lost_to_competitor_id"),
             Property("acquisition_cost_usd", "number", "acquisition_cost_usd"),
-            Property("billing_subscription_id", column="subscription_id"),
+            Property("billing_subscription_id", column="_subscription"),
             Property("is_rip_and_replace", "bool", "is_rip_and_replace"),
         ),
         created="createdate",

@@ -1,15 +1,41 @@
--- The history writes a change of a lookup twice, by name and by id; only ids name an employee.
-with changes as (
+-- Salesforce writes a change of a lookup twice, by name and by id; only ids name an employee.
+with changes_of_either_crm as (
+    select
+        account_id,
+        change_id,
+        created_at,
+        old_value,
+        new_value
+    from {{ ref('stg_salesforce__account_history') }}
+    where
+        field in ('Owner', 'OwnerId')
+        and new_value like '005%'
+    union all
+    select
+        record_id as account_id,
+        change_id,
+        created_at,
+        old_value,
+        new_value
+    from {{ ref('stg_hubspot__property_change') }}
+    where
+        object_type = 'company'
+        and property = 'hubspot_owner_id'
+        and new_value is not null
+),
+
+accounts as (
+    {{ of_either_crm('account', 'company', ['account_id', 'owner_id', 'created_at']) }}
+),
+
+changes as (
     select
         account_id,
         created_at as changed_at,
         old_value as owner_before,
         new_value as owner_after,
         row_number() over (partition by account_id order by created_at, change_id) as change_number
-    from {{ ref('stg_salesforce__account_history') }}
-    where
-        field in ('Owner', 'OwnerId')
-        and new_value like '005%'
+    from changes_of_either_crm
 ),
 
 -- Before the first change ever the account had that change's old owner.
@@ -18,7 +44,7 @@ first_owners as (
         accounts.account_id,
         coalesce(changes.owner_before, accounts.owner_id) as employee_id,
         accounts.created_at as owned_at
-    from {{ ref('stg_salesforce__account') }} as accounts
+    from accounts
     left join changes
         on accounts.account_id = changes.account_id and changes.change_number = 1
 ),

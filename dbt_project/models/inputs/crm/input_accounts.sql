@@ -1,5 +1,10 @@
 with accounts as (
-    select * from {{ ref('stg_salesforce__account') }}
+    {{ of_either_crm('account', 'company', [
+        'account_id', 'name', 'segment', 'region', 'billing_country', 'website', 'industry',
+        'number_of_employees', 'acquisition_origin', 'owner_id', 'parent_id',
+        'displaced_competitor', 'stripe_customer_id', 'workspace_id', 'is_test', 'is_deleted',
+        'created_at',
+    ]) }}
 ),
 
 owners as (

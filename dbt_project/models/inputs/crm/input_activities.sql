@@ -1,8 +1,8 @@
 with tasks as (
     select
         task_id as activity_id,
-        account_id,
-        what_id,
+        coalesce(account_id, case when what_id like '001%' then what_id end) as account_id,
+        case when what_id like '006%' then what_id end as opportunity_id,
         owner_id as employee_id,
         lower(coalesce(nullif(task_type, ''), task_subtype)) as vendor_type,
         'other' as default_type,
@@ -19,8 +19,8 @@ with tasks as (
 events as (
     select
         event_id as activity_id,
-        account_id,
-        what_id,
+        coalesce(account_id, case when what_id like '001%' then what_id end) as account_id,
+        case when what_id like '006%' then what_id end as opportunity_id,
         owner_id as employee_id,
         lower(event_type) as vendor_type,
         'meeting' as default_type,
@@ -33,27 +33,39 @@ events as (
     where not is_deleted
 ),
 
+engagements as (
+    select
+        engagement_id as activity_id,
+        account_id,
+        opportunity_id,
+        owner_id as employee_id,
+        engagement_type as vendor_type,
+        'other' as default_type,
+        event_at,
+        created_at,
+        duration_minutes,
+        is_two_way,
+        acknowledged_on
+    from {{ ref('stg_hubspot__engagement') }}
+    where not is_deleted and has_taken_place
+),
+
 activities as (
     select * from tasks
     union all
     select * from events
+    union all
+    select * from engagements
 ),
 
 deals as (
-    select
-        opportunity_id,
-        account_id
-    from {{ ref('stg_salesforce__opportunity') }}
+    {{ of_either_crm('opportunity', 'deal', ['opportunity_id', 'account_id']) }}
 )
 
 select
     activities.activity_id,
-    coalesce(
-        activities.account_id,
-        deals.account_id,
-        case when activities.what_id like '001%' then activities.what_id end
-    ) as account_id,
-    case when activities.what_id like '006%' then activities.what_id end as opportunity_id,
+    coalesce(activities.account_id, deals.account_id) as account_id,
+    activities.opportunity_id,
     activities.employee_id,
     case
         when
@@ -72,5 +84,5 @@ select
     activities.is_two_way,
     {{ come_by('activities.acknowledged_on') }} as acknowledged_on
 from activities
-left join deals on activities.what_id = deals.opportunity_id
+left join deals on activities.opportunity_id = deals.opportunity_id
 where activities.event_at < {{ as_of_end() }}

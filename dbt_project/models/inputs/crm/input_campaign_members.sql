@@ -1,4 +1,11 @@
-with members as (
+with members_of_either_crm as (
+    {{ of_either_crm('campaign_member', 'campaign_member', [
+        'campaign_member_id', 'campaign_id', 'contact_id', 'lead_id', 'status', 'has_responded',
+        'first_responded_on', 'is_deleted', 'created_at',
+    ]) }}
+),
+
+members as (
     select
         campaign_id,
         coalesce(contact_id, lead_id) as contact_id,
@@ -11,7 +18,7 @@ with members as (
             order by
                 case when has_responded then 0 else 1 end, created_at, campaign_member_id
         ) as member_number
-    from {{ ref('stg_salesforce__campaign_member') }}
+    from members_of_either_crm
     where not is_deleted and coalesce(contact_id, lead_id) is not null and campaign_id is not null
 )
 

@@ -1,3 +1,10 @@
+with campaigns as (
+    {{ of_either_crm('campaign', 'campaign', [
+        'campaign_id', 'name', 'campaign_type', 'audience', 'started_on', 'ended_on',
+        'actual_cost', 'is_deleted',
+    ]) }}
+)
+
 select
     campaign_id,
     name,
@@ -6,5 +13,5 @@ select
     started_on,
     ended_on,
     cast(actual_cost as decimal(18, 2)) as actual_cost_usd
-from {{ ref('stg_salesforce__campaign') }}
+from campaigns
 where not is_deleted

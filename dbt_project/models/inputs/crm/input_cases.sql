@@ -1,3 +1,11 @@
+with cases as (
+    {{ of_either_crm('case', 'ticket', [
+        'case_id', 'account_id', 'contact_id', 'case_type', 'priority', 'status', 'created_at',
+        'first_response_at', 'closed_at', 'csat_score', 'handoffs', 'is_bug_confirmed',
+        'is_deleted', 'is_known_version',
+    ]) }}
+)
+
 select
     case_id,
     account_id,
@@ -14,5 +22,5 @@ select
     cast(handoffs as bigint) as handoffs,
     is_bug_confirmed,
     created_at as known_at
-from {{ ref('stg_salesforce__case') }}
+from cases
 where not is_deleted

@@ -1,5 +1,7 @@
 with versions as (
-    select * from {{ ref('stg_salesforce__contact_versions') }}
+    {{ of_either_crm('contact_versions', 'contact_versions', [
+        'contact_id', 'created_at', 'title', 'level', 'roles', 'version_at', 'is_known_version',
+    ]) }}
 ),
 
 first_versions as (
@@ -13,6 +15,28 @@ first_versions as (
     from versions
 ),
 
+changes_of_either_crm as (
+    select
+        contact_id,
+        change_id,
+        case field when 'Title' then 'title' when 'Level__c' then 'level' else 'roles' end as field,
+        old_value,
+        new_value,
+        created_at
+    from {{ ref('stg_salesforce__contact_history') }}
+    where field in ('Title', 'Level__c', 'Roles__c')
+    union all
+    select
+        record_id as contact_id,
+        change_id,
+        case property when 'jobtitle' then 'title' else property end as field,
+        old_value,
+        new_value,
+        created_at
+    from {{ ref('stg_hubspot__property_change') }}
+    where object_type = 'contact' and property in ('jobtitle', 'level', 'roles')
+),
+
 changes as (
     select
         contact_id,
@@ -24,8 +48,7 @@ changes as (
         row_number() over (
             partition by contact_id, field order by created_at, change_id
         ) as change_number
-    from {{ ref('stg_salesforce__contact_history') }}
-    where field in ('Title', 'Level__c', 'Roles__c')
+    from changes_of_either_crm
 ),
 
 -- Before the first change ever a field held that change's old value; without any change it held
@@ -44,17 +67,17 @@ beginnings as (
     left join changes as titles
         on
             first_versions.contact_id = titles.contact_id
-            and titles.field = 'Title'
+            and titles.field = 'title'
             and titles.change_number = 1
     left join changes as levels
         on
             first_versions.contact_id = levels.contact_id
-            and levels.field = 'Level__c'
+            and levels.field = 'level'
             and levels.change_number = 1
     left join changes as roles
         on
             first_versions.contact_id = roles.contact_id
-            and roles.field = 'Roles__c'
+            and roles.field = 'roles'
             and roles.change_number = 1
     where first_versions.version_number = 1
 ),
@@ -79,12 +102,12 @@ sightings as (
         changed_at as seen_at,
         1 as sighting_order,
         change_id,
-        case when field = 'Title' then new_value end as title,
-        case when field = 'Level__c' then new_value end as level,
-        case when field = 'Roles__c' then new_value end as roles,
-        case when field = 'Title' then 1 else 0 end as title_count,
-        case when field = 'Level__c' then 1 else 0 end as level_count,
-        case when field = 'Roles__c' then 1 else 0 end as roles_count
+        case when field = 'title' then new_value end as title,
+        case when field = 'level' then new_value end as level,
+        case when field = 'roles' then new_value end as roles,
+        case when field = 'title' then 1 else 0 end as title_count,
+        case when field = 'level' then 1 else 0 end as level_count,
+        case when field = 'roles' then 1 else 0 end as roles_count
     from changes
     where changed_at < {{ as_of_end() }}
     union all

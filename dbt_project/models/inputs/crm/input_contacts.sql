@@ -1,3 +1,11 @@
+with contacts as (
+    {{ of_either_crm('contact', 'contact', [
+        'contact_id', 'account_id', 'first_name', 'last_name', 'email', 'title', 'level', 'roles',
+        'consent_basis', 'departure_terms', 'left_on', 'former_contact_id', 'is_email_opted_out',
+        'is_deleted', 'merged_into_contact_id', 'created_at', 'is_known_version',
+    ]) }}
+)
+
 select
     contact_id,
     account_id,
@@ -14,4 +22,4 @@ select
     coalesce(is_deleted, false) as is_deleted,
     case when is_known_version then merged_into_contact_id end as merged_into_contact_id,
     created_at
-from {{ ref('stg_salesforce__contact') }}
+from contacts

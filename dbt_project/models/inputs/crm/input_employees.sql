@@ -1,3 +1,10 @@
+with users as (
+    {{ of_either_crm('user', 'owner', [
+        'user_id', 'name', 'email', 'title', 'department', 'function', 'hired_on', 'left_on',
+        'destination_account_id', 'is_deleted',
+    ]) }}
+)
+
 select
     user_id as employee_id,
     name as full_name,
@@ -9,5 +16,5 @@ select
     case
         when left_on <= {{ as_of_date() }} then destination_account_id
     end as destination_account_id
-from {{ ref('stg_salesforce__user') }}
+from users
 where not is_deleted

@@ -1,5 +1,41 @@
 with versions as (
-    select * from {{ ref('stg_salesforce__contact_versions') }}
+    {{ of_either_crm('contact_versions', 'contact_versions', [
+        'contact_id', 'created_at', 'account_id', 'left_on', 'version_at', 'is_known_version',
+    ]) }}
+),
+
+-- Salesforce writes a change of a lookup twice, by name and by id; only ids name an account.
+changes_of_either_crm as (
+    select
+        contact_id,
+        change_id,
+        case
+            when field in ('Account', 'AccountId') then 'account'
+            when field = 'Left_On__c' then 'left_on'
+            else 'roles'
+        end as field,
+        old_value,
+        new_value,
+        created_at
+    from {{ ref('stg_salesforce__contact_history') }}
+    where
+        field in ('Left_On__c', 'Roles__c')
+        or (field in ('Account', 'AccountId') and new_value like '001%')
+    union all
+    select
+        record_id as contact_id,
+        change_id,
+        case property when 'associatedcompanyid' then 'account' else property end as field,
+        old_value,
+        new_value,
+        created_at
+    from {{ ref('stg_hubspot__property_change') }}
+    where
+        object_type = 'contact'
+        and (
+            property in ('left_on', 'roles')
+            or (property = 'associatedcompanyid' and new_value is not null)
+        )
 ),
 
 moves as (
@@ -9,10 +45,8 @@ moves as (
         old_value as account_before,
         new_value as account_after,
         row_number() over (partition by contact_id order by created_at, change_id) as move_number
-    from {{ ref('stg_salesforce__contact_history') }}
-    where
-        field in ('Account', 'AccountId')
-        and new_value like '001%'
+    from changes_of_either_crm
+    where field = 'account'
 ),
 
 first_versions as (
@@ -110,8 +144,8 @@ tracked_departures as (
     select
         contact_id,
         min(created_at) as known_at
-    from {{ ref('stg_salesforce__contact_history') }}
-    where field = 'Left_On__c' and new_value is not null and created_at < {{ as_of_end() }}
+    from changes_of_either_crm
+    where field = 'left_on' and new_value is not null and created_at < {{ as_of_end() }}
     group by contact_id
 ),
 
@@ -123,13 +157,13 @@ role_removals as (
         departures.left_on,
         min(changes.created_at) as known_at
     from departures
-    inner join {{ ref('stg_salesforce__contact_history') }} as changes
+    inner join changes_of_either_crm as changes
         on
             departures.contact_id = changes.contact_id
             and departures.left_on <= {{ utc_date('changes.created_at') }}
             and departures.known_at >= changes.created_at
     where
-        changes.field = 'Roles__c'
+        changes.field = 'roles'
         and changes.new_value is null
         and changes.created_at < {{ as_of_end() }}
     group by departures.contact_id, departures.left_on

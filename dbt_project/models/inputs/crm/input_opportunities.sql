@@ -1,5 +1,15 @@
-with deals as (
-    select * from {{ ref('stg_salesforce__opportunity') }}
+with deals_of_either_crm as (
+    {{ of_either_crm('opportunity', 'deal', [
+        'opportunity_id', 'is_deleted', 'created_at', 'account_id', 'opportunity_type',
+        'stage_name', 'is_won', 'is_closed', 'amount', 'currency_iso_code', 'close_on', 'owner_id',
+        'lead_source', 'campaign_id', 'contract_start_on', 'contract_term_months', 'loss_reason',
+        'lost_to_competitor', 'acquisition_cost', 'stripe_subscription_id', 'is_rip_and_replace',
+        'is_known_version',
+    ]) }}
+),
+
+deals as (
+    select * from deals_of_either_crm
     where not is_deleted
 ),
 
@@ -12,6 +22,14 @@ stage_changes as (
         new_value
     from {{ ref('stg_salesforce__opportunity_field_history') }}
     where field = 'StageName'
+    union all
+    select
+        opportunity_id,
+        created_at,
+        change_id,
+        old_value,
+        new_value
+    from {{ ref('stg_hubspot__deal_stage_change') }}
 ),
 
 -- For deals whose versions of then are unknown: the stage before the first later change.

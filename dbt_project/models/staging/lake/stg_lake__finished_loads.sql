@@ -1,7 +1,7 @@
 {{ config(materialized='table') }}
 
 -- Not the scores: they land after this table is built, and their staging asks the lake itself.
-{% for source_name in ['stripe', 'salesforce', 'usage', 'desk'] %}
+{% for source_name in ['stripe', 'salesforce', 'hubspot', 'usage', 'desk'] %}
     select
         '{{ source_name }}' as source_name,
         load_id
