@@ -2,6 +2,12 @@ with customers as (
     select * from {{ ref('stg_stripe__customers') }}
 ),
 
+crm_accounts as (
+    {{ of_either_crm('account', 'company', [
+        'account_id', 'stripe_customer_id', 'is_deleted', 'created_at',
+    ]) }}
+),
+
 -- Salesforce ids have a short form of 15 characters; its case says all that the long form does.
 accounts as (
     select
@@ -11,7 +17,7 @@ accounts as (
         row_number() over (
             partition by stripe_customer_id order by is_deleted, created_at, account_id
         ) as claim_number
-    from {{ ref('stg_salesforce__account') }}
+    from crm_accounts
 ),
 
 -- Companies call the key in billing's metadata as they like; the first configured key found counts.
