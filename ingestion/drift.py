@@ -59,6 +59,7 @@ WORDS_TOLD = 50
 # So many unreadable values, and more than half of all: the column has changed, not the row.
 UNREADABLE = 3
 _SIMILAR = 0.5
+_ALONE = 0.3
 _KINDS: dict[type, str] = {
     str: TEXT,
     bool: BOOLEAN,
@@ -139,6 +140,7 @@ class Watch:
     _base: dict[str, dict[str, set[str]]] | None = None
     _young: set[str] = field(default_factory=set)
     _told: set[str] = field(default_factory=set)
+    _gone: set[tuple[str, str]] = field(default_factory=set)
     _changed: dict[tuple[str, str], Change] = field(default_factory=dict)
 
     def records(
@@ -184,7 +186,9 @@ class Watch:
             if any(n in fields for n in names) or not names:
                 continue
             is_needed = column in table.needed_columns
-            if not is_needed and not any(n in base for n in names):
+            was_there = any(n in base for n in names)
+            was_told = any((table.name, n) in self._gone for n in names)
+            if not is_needed and (not was_there or was_told):
                 continue
             candidates = [f for f in fresh if f not in filled and f not in taken]
             likely = _likely(names[0], candidates, fields, _kinds_before(base, names))
@@ -283,7 +287,7 @@ class Watch:
                     name,
                     detail,
                     BLOCKED,
-                    f"{table.name}: {name} has another type, and {count:,} values cannot be read "
+                    f"{table.name}: {name} has another type, and its values cannot be read "
                     f"as {kind}. The table is not loaded.",
                     "Have the source write it as before, or declare the new type of the column "
                     f"{column} in ingestion/schemas/{self.source}.py.",
@@ -415,7 +419,10 @@ class Watch:
             told = self.lake.read(self.source, SCHEMA_CHANGES.name)
             if told.num_rows:
                 passed = pc.equal(told["outcome"], PASSED)
-                self._told |= set(told.filter(passed)["change_id"].to_pylist())
+                for row in told.filter(passed).to_pylist():
+                    self._told.add(row["change_id"])
+                    if row["kind"] in (MISSING_COLUMN, RENAMED_COLUMN):
+                        self._gone.add((row["table_name"], row["field"]))
         return self._base.setdefault(table, {})
 
 
@@ -498,7 +505,8 @@ def _likely(name: str, candidates: Sequence[str], fields: Kinds, before: set[str
         score = difflib.SequenceMatcher(None, _plain(name), _plain(candidate)).ratio()
         if score > best:
             best, likely = score, candidate
-    return likely if best >= _SIMILAR else ""
+    # The one field that has come where one has gone need not resemble it much.
+    return likely if best >= (_SIMILAR if len(candidates) > 1 else _ALONE) else ""
 
 
 def _plain(name: str) -> str:

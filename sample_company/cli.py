@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from sample_company import daemon
 from sample_company.daemon import DaemonError, Plan
+from sample_company.servers.drift import Kind as DriftKind
+from sample_company.servers.drift import Service
 from sample_company.servers.faults import Kind
 
 if TYPE_CHECKING:
@@ -99,6 +101,25 @@ examples:
   python -m sample_company fault cut_body --service stripe --path /v1/invoices --count 2
   python -m sample_company fault expire_token --service salesforce --skip 5
   python -m sample_company fault clear
+"""
+_DRIFT = """\
+Lets the running company change the shape of what it sends, to see what Tenure makes of it. A change
+holds until `clear`; event files change from the next one on, for delivered files never do.
+  new_column      a field more (--field)         renamed_column  another name (--field, --to)
+  missing_column  a field less (--field)         new_value       a new word (--field, --to)
+  type_change     written otherwise (--field,    nested_field    an object in place of a plain value
+                  --to text | unreadable)                        (--field)
+"""
+_DRIFT_EXAMPLES = """\
+examples:
+  python -m sample_company drift new_column --service stripe --object subscriptions
+  python -m sample_company drift new_value --service stripe --object subscriptions --field status
+      --to frozen
+  python -m sample_company drift renamed_column --service salesforce --object Opportunity
+      --field Amount --to Deal_Value__c
+  python -m sample_company drift missing_column --service desk --object survey_responses
+      --field score
+  python -m sample_company drift clear
 """
 _PLOTS = """\
 Draws what the company looks like: churn and net revenue retention by segment, survival, the season
@@ -222,6 +243,17 @@ def _parser() -> argparse.ArgumentParser:
                        help="requests whose path and query match only")  # fmt: skip
     fault.add_argument("--count", type=int, default=1, help="how many requests (default: 1)")
     fault.add_argument("--skip", type=int, default=0, help="how many pass first")
+
+    drift = command(
+        "drift", "let the running company change a shape", _DRIFT, _DRIFT_EXAMPLES, _drift
+    )
+    drift.add_argument("kind", choices=[*get_args(DriftKind), "clear"], metavar="kind",
+                       help="what changes, see above")  # fmt: skip
+    drift.add_argument("--service", choices=get_args(Service), default=None,
+                       help="whose shape (needed unless clear)")  # fmt: skip
+    drift.add_argument("--object", default="", help="object, table or sheet (needed unless clear)")
+    drift.add_argument("--field", default="", help="the field that changes")
+    drift.add_argument("--to", default="", help="new name, new word, or text | unreadable")
 
     plots = command("plots", "draw what the company looks like", _PLOTS, _PLOTS_EXAMPLES, _plots)
     _world_options(plots)
@@ -435,6 +467,21 @@ def _config(options: argparse.Namespace) -> WorldConfig:
         accounts=options.accounts,
         events_per_day=options.events_per_day,
     )
+
+
+def _drift(options: argparse.Namespace) -> int:
+    settings: dict[str, Any] | None = None
+    if options.kind != "clear":
+        settings = {
+            "kind": options.kind,
+            "service": options.service,
+            "object": options.object,
+            "field": options.field,
+            "to": options.to,
+        }
+    for rule in daemon.add_drift(settings):
+        _say(f"drift in force: {rule}")
+    return 0
 
 
 def _fault(options: argparse.Namespace) -> int:

@@ -320,6 +320,20 @@ def add_fault(settings: dict[str, Any] | None) -> list[dict[str, Any]]:
     return [] if answer is None else list(answer["faults"])
 
 
+def add_drift(settings: dict[str, Any] | None) -> list[dict[str, Any]]:
+    """Let the running company change a shape, or end all such changes; the changes in force.
+
+    Raises:
+        DaemonError: no company is running, or the change makes no sense.
+    """
+    state = read_state(state_folder())
+    if state is None or _health(state) is None:
+        raise DaemonError("No sample company is running. Start one: python -m sample_company start")
+    method = "DELETE" if settings is None else "POST"
+    answer = _ask(state, method, "/drift", settings, timeout=_START_TIMEOUT_SECONDS)
+    return [] if answer is None else list(answer["drift"])
+
+
 def _stop_process(state: dict[str, Any]) -> None:
     _ask(state, "POST", "/stop")
     deadline = time.monotonic() + _STOP_TIMEOUT_SECONDS

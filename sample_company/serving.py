@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from sample_company import daemon, store
 from sample_company.daemon import Plan, Progress
-from sample_company.export import CompanyFiles, ExportReport
+from sample_company.export import CompanyFiles, ExportReport, read_manifest
 from sample_company.servers.company import CompanyServers
 from sample_company.servers.faults import Fault
 from sample_company.servers.http import Request, Response, Server, json_response
@@ -58,6 +58,10 @@ class Company:
         )
         # Before the database: where the ports are taken, all of this is done once more.
         self.servers = CompanyServers(self.world.tables, self._clock, crm=plan.crm, ports=ports)
+        self.servers.drift.watch_files(
+            self._refreshed,
+            lambda: frozenset(read_manifest(self.files_folder / "events")),
+        )
         self._database: UsageDatabase | None = None
         if plan.usage != "files":
             self._database = _database(self.world, self._files, progress)
@@ -68,9 +72,13 @@ class Company:
         """Write the files of days that are over since."""
         with self._lock:
             self.report = self._files.extend(self._clock())
+            self.servers.drift.rewrite_files(self.files_folder)
             if self._database is not None:
                 self._database.extend(self._clock())
             return self.report
+
+    def _refreshed(self) -> None:
+        self.refresh()
 
     def close(self) -> None:
         """Stop what is a process of its own."""
@@ -165,6 +173,16 @@ class _Control:
             case "DELETE", "/faults":
                 faults.clear()
                 return json_response({"faults": []})
+            case "POST", "/drift":
+                drift = self._company.servers.drift
+                try:
+                    drift.add(**json.loads(request.body))
+                except (TypeError, ValueError) as error:
+                    return json_response({"error": str(error)}, 400)
+                return json_response({"drift": drift.pending()})
+            case "DELETE", "/drift":
+                self._company.servers.drift.clear()
+                return json_response({"drift": []})
             case "POST", "/stop":
                 self._stop.set()
                 return json_response({"stopping": True})

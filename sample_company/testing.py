@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sample_company import export
 from sample_company.servers.company import CompanyServers, Crm
+from sample_company.servers.drift import Drifts
 from sample_company.servers.faults import Faults
 from sample_company.servers.http import Server
 from sample_company.servers.hubspot import HubSpotSettings
@@ -77,8 +78,17 @@ class Running(dict[str, str]):
             hubspot=hubspot,
             crm=crm,
         )
+        self.drift.watch_files(
+            self._rewritten,
+            lambda: frozenset(export.read_manifest(folder / "events")),
+        )
         self.update(self.servers.env())
         self.update(self._files.env())
+
+    @property
+    def drift(self) -> Drifts:
+        """Rules about how what is sent changes its shape, see `sample_company.servers.drift`."""
+        return self.servers.drift
 
     @property
     def faults(self) -> Faults:
@@ -123,6 +133,9 @@ class Running(dict[str, str]):
         """The company's clock."""
         return self._now
 
+    def _rewritten(self) -> None:
+        self.set_now(self._now)
+
     def set_now(self, now: datetime | date) -> None:
         """Turn the clock: servers show what is known by then, files reach up to the day before.
 
@@ -130,6 +143,7 @@ class Running(dict[str, str]):
         """
         self._now = _instant(now)
         self._files.extend(self._now)
+        self.drift.rewrite_files(self.folder)
         if self._database is not None:
             self._database.extend(self._now)
 

@@ -82,6 +82,7 @@ def sound(
     """Files whose fields are those that events need; the others wait and are named."""
     table = schemas.table("usage", "events")
     kept = []
+    waiting: dict[str, list[str]] = {}
     for file in files:
         fields = _fields(file, candidates)
         lower = {name.lower(): name for name in fields}
@@ -95,9 +96,10 @@ def sound(
             watch.fields(table, fields, sources)
         except DriftBlocked as error:
             for change in error.changes:
-                report.block(f"{file.name}: not loaded. {change.sentence()}")
+                waiting.setdefault(change.sentence(), []).append(file.name)
         else:
             kept.append(file)
+    _block(waiting, report)
     return kept
 
 
@@ -112,10 +114,11 @@ def unreadable(
     found = con.execute(
         """
         select source_file, count(*) filter (where broken = 'event_at') as unread, count(*) as n
-        from staged group by 1 having unread > n / 2
+        from staged group by 1 having unread > n / 2 order by 1
         """
     ).fetchall()
     names: set[str] = set()
+    waiting: dict[str, list[str]] = {}
     for name, count, total in found:
         try:
             watch.unreadable_counts(
@@ -127,10 +130,17 @@ def unreadable(
         except DriftBlocked as error:
             names.add(name)
             for change in error.changes:
-                report.block(f"{name}: not loaded. {change.sentence()}")
+                waiting.setdefault(change.sentence(), []).append(name)
+    _block(waiting, report)
     for name in names:
         con.execute("delete from staged where source_file = ?", [name])
     return names
+
+
+def _block(waiting: Mapping[str, list[str]], report: LoadReport) -> None:
+    for sentence, names in waiting.items():
+        others = f" and {len(names) - 1} other files" if len(names) > 1 else ""
+        report.block(f"{names[0]}{others}: not loaded. {sentence}")
 
 
 def _fields(file: EventFile, candidates: Mapping[str, tuple[str, ...]]) -> drift.Kinds:

@@ -13,6 +13,7 @@ from typing import Literal
 
 import pandas as pd
 
+from sample_company.servers.drift import Drifts
 from sample_company.servers.faults import Faults
 from sample_company.servers.http import Server
 from sample_company.servers.hubspot import HubSpotService, HubSpotSettings
@@ -52,6 +53,7 @@ class CompanyServers:
             ports: of Stripe and of the CRM; 0 for any.
         """
         self.faults = Faults()
+        self.drift = Drifts()
         stripe = stripe or StripeSettings()
         self.stripe_service = StripeService(StripeData(tables, stripe.api_version), clock, stripe)
         self.crm_service: SalesforceService | HubSpotService
@@ -63,8 +65,8 @@ class CompanyServers:
             self.crm_service = SalesforceService(
                 Catalogue.of(tables), clock, salesforce, lambda: self.crm.url
             )
-        self.stripe = Server(self.stripe_service, self.faults, port=ports[0])
-        self.crm = Server(self.crm_service, self.faults, port=ports[1])
+        self.stripe = Server(self.stripe_service, self.faults, self.drift, port=ports[0])
+        self.crm = Server(self.crm_service, self.faults, self.drift, port=ports[1])
 
     def __enter__(self) -> CompanyServers:
         self.stripe.start()

@@ -18,6 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Protocol, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
+from sample_company.servers.drift import Drifts
 from sample_company.servers.faults import Fault, Faults
 
 Json: TypeAlias = Any
@@ -207,12 +208,14 @@ class Server:
         self,
         service: Service,
         faults: Faults | None = None,
+        drifts: Drifts | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.service = service
         self.faults = faults if faults is not None else Faults()
+        self.drifts = drifts if drifts is not None else Drifts()
         self.last_request_at = time.monotonic()
         self.requests = 0
         self._previous: dict[str, Response] = {}
@@ -267,7 +270,11 @@ class Server:
             else:
                 return self.service.fault_response(request, fault), None
         try:
-            response = self.service.handle(request)
+            asked = self.drifts.asked(self.service.name, request)
+            if isinstance(asked, Response):
+                return asked, cut
+            answered = self.service.handle(asked)
+            response = self.drifts.answered(self.service.name, asked, answered)
         except Exception as error:  # noqa: BLE001  # a defect is answered as the vendor would: 500
             response = self.service.crash_response(request, error)
         if self.faults.watches_pages and request.method == "GET" and response.status == 200:

@@ -1,0 +1,269 @@
+"""Each way in which a source can change its shape, for each kind of source, ends as declared."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+import pytest
+
+from ingestion import schemas, windows
+from ingestion.billing import stripe
+from ingestion.crm import salesforce
+from ingestion.desk import files
+from ingestion.drift import DriftBlocked, Watch, kinds_of, written_kind
+from ingestion.lake import Lake
+from ingestion.reports import LoadReport
+from ingestion.settings import Settings, load_settings
+from ingestion.usage import event_files
+from sample_company.testing import running
+from sample_company.world.build import World
+from tests.ingestion.conftest import LOAD, NOW, Serve
+
+RUNS = {
+    "stripe": stripe.run,
+    "salesforce": salesforce.run,
+    "desk": files.run,
+    "usage": event_files.run,
+}
+LATER = NOW + timedelta(days=20)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change, and what is declared to happen."""
+
+    service: str
+    object: str
+    kind: str
+    field: str
+    to: str
+    table: str
+    told: tuple[str, str, str]
+    blocks: bool
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}-{self.kind}-{'blocks' if self.blocks else 'passes'}"
+
+
+def _passes(service: str, object_: str, kind: str, field: str, to: str, table: str,
+            *told: str) -> Case:  # fmt: skip
+    return Case(service, object_, kind, field, to, table, (told[0], told[1], told[2]), False)
+
+
+def _blocks(service: str, object_: str, kind: str, field: str, to: str, table: str,
+            *told: str) -> Case:  # fmt: skip
+    return Case(service, object_, kind, field, to, table, (told[0], told[1], told[2]), True)
+
+
+CASES = (
+    # Stripe
+    _passes("stripe", "invoices", "new_column", "loyalty_tier", "", "invoices",
+            "new_column", "loyalty_tier", "text"),
+    _passes("stripe", "charges", "nested_field", "routing", "", "charges",
+            "nested_field", "routing", "object"),
+    _passes("stripe", "invoices", "nested_field", "billing_reason", "", "invoices",
+            "nested_field", "billing_reason", "text -> object"),
+    _passes("stripe", "subscriptions", "new_value", "collection_method", "barter",
+            "subscriptions", "new_value", "collection_method", "barter"),
+    _blocks("stripe", "subscriptions", "new_value", "status", "frozen", "subscriptions",
+            "new_value", "status", "frozen"),
+    _blocks("stripe", "invoices", "renamed_column", "status", "state", "invoices",
+            "renamed_column", "status", "state"),
+    _blocks("stripe", "invoices", "missing_column", "total", "", "invoices",
+            "missing_column", "total", ""),
+    _passes("stripe", "invoices", "type_change", "amount_paid", "text", "invoices",
+            "type_change", "amount_paid", "number -> text"),
+    _blocks("stripe", "invoices", "type_change", "amount_paid", "unreadable", "invoices",
+            "type_change", "amount_paid", "number -> text"),
+    # Salesforce
+    _passes("salesforce", "Account", "new_column", "Loyalty_Tier__c", "", "account",
+            "new_column", "Loyalty_Tier__c", "text"),
+    _passes("salesforce", "Contact", "nested_field", "Place__c", "", "contact",
+            "nested_field", "Place__c", "object"),
+    _passes("salesforce", "Opportunity", "nested_field", "LeadSource", "", "opportunity",
+            "nested_field", "LeadSource", "text -> object"),
+    _passes("salesforce", "Task", "new_value", "Type", "Carrier pigeon", "task",
+            "new_value", "type", "Carrier pigeon"),
+    _blocks("salesforce", "Opportunity", "new_value", "StageName", "Limbo", "opportunity",
+            "new_value", "stage_name", "Limbo"),
+    _blocks("salesforce", "Opportunity", "renamed_column", "Amount", "Amount_New__c",
+            "opportunity", "renamed_column", "Amount", "Amount_New__c"),
+    _passes("salesforce", "Account", "renamed_column", "Region__c", "Sales_Region__c",
+            "account", "renamed_column", "Region__c", "Sales_Region__c"),
+    _blocks("salesforce", "Opportunity", "missing_column", "IsWon", "", "opportunity",
+            "missing_column", "IsWon", ""),
+    _passes("salesforce", "Opportunity", "type_change", "Amount", "text", "opportunity",
+            "type_change", "Amount", "number -> text"),
+    _blocks("salesforce", "Opportunity", "type_change", "Amount", "unreadable", "opportunity",
+            "type_change", "Amount", "number -> text"),
+    # The desk's sheets
+    _passes("desk", "survey_responses", "new_column", "mood", "", "survey_responses",
+            "new_column", "mood", ""),
+    _passes("desk", "survey_responses", "nested_field", "respondent_level", "",
+            "survey_responses", "new_value", "respondent_level",
+            '{"source": "import", "value": "director_plus"}'),
+    _passes("desk", "survey_responses", "new_value", "respondent_level", "board",
+            "survey_responses", "new_value", "respondent_level", "board"),
+    _blocks("desk", "survey_responses", "renamed_column", "responded_on", "answered_on",
+            "survey_responses", "renamed_column", "responded_on", "answered_on"),
+    _blocks("desk", "survey_responses", "missing_column", "survey_type", "",
+            "survey_responses", "missing_column", "survey_type", ""),
+    _passes("desk", "survey_responses", "type_change", "responded_on", "instant",
+            "survey_responses", "type_change", "responded_on", "date -> instant"),
+    _blocks("desk", "survey_responses", "type_change", "score", "unreadable",
+            "survey_responses", "type_change", "score", "number -> text"),
+    # Event files
+    _passes("usage", "events", "new_column", "region", "", "events",
+            "new_column", "region", "text"),
+    _passes("usage", "events", "nested_field", "properties.device", "", "events",
+            "nested_field", "properties.device", "object"),
+    _passes("usage", "events", "new_value", "event", "teleported", "events", "", "", ""),
+    _blocks("usage", "events", "renamed_column", "message_id", "message_key", "events",
+            "renamed_column", "message_id", "message_key"),
+    _blocks("usage", "events", "missing_column", "event_at", "", "events",
+            "missing_column", "event_at", ""),
+    _passes("usage", "events", "type_change", "event_at", "text", "events", "", "", ""),
+    _blocks("usage", "events", "type_change", "event_at", "unreadable", "events",
+            "type_change", "event_at", "instant -> text"),
+)  # fmt: skip
+
+
+def _run(service: str, settings: Settings, lake: Lake, on: date) -> LoadReport:
+    return RUNS[service](settings, lake, **(LOAD | {"as_of": on}))
+
+
+@pytest.fixture(scope="module")
+def first_loads(
+    world: World, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], tuple[Lake, LoadReport]]]:
+    """Lakes after a first load of each service, loaded once; every case gets a copy."""
+    place = tmp_path_factory.mktemp("first")
+    with running(world, now=NOW, event_days=3) as company, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TENURE_HOME", str(place))
+        for name, value in company.items():
+            patch.setenv(name, value)
+        settings = load_settings()
+        done: dict[str, tuple[Lake, LoadReport]] = {}
+
+        def of(service: str) -> tuple[Lake, LoadReport]:
+            if service not in done:
+                lake = Lake.at(place / service)
+                done[service] = (lake, _run(service, settings, lake, NOW))
+            return done[service]
+
+        yield of
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name + "-" + c.field)
+def test_a_change_ends_as_declared(
+    case: Case, lake: Lake, serve: Serve, first_loads: Callable[[str], tuple[Lake, LoadReport]]
+) -> None:
+    loaded, first = first_loads(case.service)
+    shutil.copytree(loaded.root, lake.root)
+    with serve(event_days=3 if case.service == "usage" else 0) as (company, settings):
+        assert first.changes == []
+        assert first.blocked == []
+        source = schemas.table(case.service, case.table).source
+        history = [w for w in windows.finished(lake, source) if not w.resource.startswith("ids")]
+        company.drift.add(
+            case.kind, service=case.service, object=case.object, field=case.field, to=case.to
+        )
+        company.set_now(LATER)
+        report = _run(case.service, settings, lake, LATER)
+        again = _run(case.service, settings, lake, LATER)
+    told = [(c.kind, c.field, c.detail) for c in report.changes if c.table_name == case.table]
+    if case.told[0]:
+        assert case.told in told
+    landed = lake.read(case.service, "_schema_changes")
+    kept = landed.to_pylist() if landed.num_rows else []
+    assert {(c["kind"], c["field"], c["detail"]) for c in kept} >= set(told)
+    assert {c["seen_on"] for c in kept} <= {LATER}
+    rows = report.tables.get(case.table)
+    if case.blocks:
+        (reason,) = report.blocked
+        assert case.table in reason
+        assert case.told[1] in reason
+        assert case.told[2] in reason or case.kind == "type_change"
+        assert any(c["outcome"] == "blocked" and c["remedy"] for c in kept)
+        assert again.blocked == report.blocked  # it blocks until somebody decides
+        assert rows is None or rows.rows == 0
+    else:
+        assert report.blocked == []
+        assert all(c["outcome"] == "passed" for c in kept)
+        assert again.changes == []  # told once
+        assert rows is not None
+        assert rows.rows > 0
+        assert rows.rejects <= first.tables[case.table].rejects + 5
+    assert all(t.is_balanced for t in report.tables.values())
+    assert len(windows.finished(lake, source)) >= len(history)
+
+
+def test_what_is_blocked_lands_when_it_is_as_before(
+    lake: Lake, serve: Serve, tmp_path: Any
+) -> None:
+    with serve() as (company, settings):
+        stripe.run(settings, lake, **LOAD)
+        company.drift.add(
+            "new_value", service="stripe", object="subscriptions", field="status", to="frozen"
+        )
+        company.set_now(LATER)
+        assert _run("stripe", settings, lake, LATER).blocked
+        company.drift.clear()
+        report = _run("stripe", settings, lake, LATER)
+        calm = Lake.at(tmp_path / "calm")
+        _run("stripe", settings, calm, LATER)
+    assert report.blocked == []
+    assert report.tables["subscriptions"].rows > 0
+    newest = "select id, arg_max(status, _version_at) as status from t group by 1 order by 1"
+    for table in ("subscriptions", "invoices"):
+        assert lake.read("stripe", table, newest).equals(calm.read("stripe", table, newest))
+
+
+def test_a_person_s_word_lets_a_new_stage_in(
+    lake: Lake, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    own = tmp_path / "own.yaml"
+    own.write_text("objects:\n  Opportunity:\n    words:\n      stage_name: [Limbo]\n")
+    with serve() as (company, settings):
+        salesforce.run(settings, lake, **LOAD)
+        company.drift.add(
+            "new_value", service="salesforce", object="Opportunity", field="StageName", to="Limbo"
+        )
+        company.set_now(LATER)
+        assert _run("salesforce", settings, lake, LATER).blocked
+        monkeypatch.setenv("SALESFORCE_OBJECTS", str(own))
+        report = _run("salesforce", load_settings(), lake, LATER)
+    assert report.blocked == []
+    assert "Limbo" in lake.read("salesforce", "opportunity")["stage_name"].to_pylist()
+
+
+def test_the_whole_first_load_is_the_base_line(lake: Lake) -> None:
+    table = schemas.table("desk", "competitors")
+    watch = Watch(lake, "desk")
+    sources = {"competitor_id": ("competitor_id",), "competitor_name": ("competitor_name",)}
+    watch.records(table, [{"competitor_id": "a", "competitor_name": "A"}], sources)
+    watch.records(table, [{"competitor_id": 1, "competitor_name": "A", "more": [1]}], sources)
+    assert watch.changes == []
+    with pytest.raises(DriftBlocked, match="competitor_name"):
+        watch.records(table, [{"competitor_id": "a"}], sources)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [("12.5", "number"), ("yes", "boolean"), ("2026-01-31", "date"), ("a1", "text"),
+     ("2026-01-31T00:00:00Z", "instant")],
+)  # fmt: skip
+def test_kinds_of_written_values(text: str, kind: str) -> None:
+    assert written_kind(text) == kind
+
+
+def test_kinds_of_values() -> None:
+    kinds = kinds_of([{"a": 1, "b": None}, {"a": 1.5, "b": {"c": 1}, "d": [1]}])
+    assert kinds == {
+        "a": frozenset({"number"}), "b": frozenset({"object"}), "d": frozenset({"list"}),
+    }  # fmt: skip
