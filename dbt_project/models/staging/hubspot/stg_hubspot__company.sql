@@ -2,7 +2,7 @@ with versions as (
     {{ newest_known('hubspot', 'company', key=['id'], created='created_at') }}
 ),
 
-merges as (
+mergers as (
     select
         losing_id,
         surviving_id,
@@ -15,7 +15,7 @@ landed as (
     select
         versions.id as account_id,
         (coalesce(versions.is_deleted, false) and versions._was_known)
-        or coalesce(merges.merged_at < {{ as_of_end() }}, false) as is_deleted,
+        or coalesce(mergers.merged_at < {{ as_of_end() }}, false) as is_deleted,
         versions.created_at,
         versions.updated_at as modified_at,
         versions.name,
@@ -26,7 +26,7 @@ landed as (
         case when versions.domain is not null then 'https://www.' || versions.domain end as website,
         versions.owner_id,
         versions.parent_company_id as parent_id,
-        merges.surviving_id as merged_into_account_id,
+        mergers.surviving_id as merged_into_account_id,
         versions.segment,
         versions.region,
         versions.acquisition_origin,
@@ -37,7 +37,7 @@ landed as (
         versions._version_at as version_at,
         versions._was_known as is_known_version
     from versions
-    left join merges on versions.id = merges.losing_id
+    left join mergers on versions.id = mergers.losing_id
 ),
 
 ever_landed as (
@@ -48,13 +48,13 @@ ever_landed as (
 -- Merged away before the first load: nothing but the id is left, and other systems may know it.
 unseen as (
     select
-        merges.losing_id as account_id,
-        merges.surviving_id,
-        merges.merged_at,
-        coalesce(survivors.created_at, merges.merged_at) as created_at
-    from merges
-    left join versions as survivors on merges.surviving_id = survivors.id
-    left join ever_landed on merges.losing_id = ever_landed.account_id
+        mergers.losing_id as account_id,
+        mergers.surviving_id,
+        mergers.merged_at,
+        coalesce(survivors.created_at, mergers.merged_at) as created_at
+    from mergers
+    left join versions as survivors on mergers.surviving_id = survivors.id
+    left join ever_landed on mergers.losing_id = ever_landed.account_id
     where ever_landed.account_id is null
 )
 

@@ -2,7 +2,7 @@ with versions as (
     {{ newest_known('hubspot', 'contact', key=['id'], created='created_at') }}
 ),
 
-merges as (
+mergers as (
     select
         losing_id,
         surviving_id,
@@ -15,7 +15,7 @@ landed as (
     select
         versions.id as contact_id,
         (coalesce(versions.is_deleted, false) and versions._was_known)
-        or coalesce(merges.merged_at < {{ as_of_end() }}, false) as is_deleted,
+        or coalesce(mergers.merged_at < {{ as_of_end() }}, false) as is_deleted,
         versions.created_at,
         versions.updated_at as modified_at,
         versions.company_id as account_id,
@@ -31,12 +31,12 @@ landed as (
         versions.former_contact_id,
         versions.has_opted_out_of_email as is_email_opted_out,
         case
-            when merges.merged_at < {{ as_of_end() }} then merges.surviving_id
+            when mergers.merged_at < {{ as_of_end() }} then mergers.surviving_id
         end as merged_into_contact_id,
         versions._version_at as version_at,
         versions._was_known as is_known_version
     from versions
-    left join merges on versions.id = merges.losing_id
+    left join mergers on versions.id = mergers.losing_id
 ),
 
 ever_landed as (
@@ -47,13 +47,13 @@ ever_landed as (
 -- Merged away before the first load: nothing but the id is left, and other systems may know it.
 unseen as (
     select
-        merges.losing_id as contact_id,
-        merges.surviving_id,
-        merges.merged_at,
-        coalesce(survivors.created_at, merges.merged_at) as created_at
-    from merges
-    left join versions as survivors on merges.surviving_id = survivors.id
-    left join ever_landed on merges.losing_id = ever_landed.contact_id
+        mergers.losing_id as contact_id,
+        mergers.surviving_id,
+        mergers.merged_at,
+        coalesce(survivors.created_at, mergers.merged_at) as created_at
+    from mergers
+    left join versions as survivors on mergers.surviving_id = survivors.id
+    left join ever_landed on mergers.losing_id = ever_landed.contact_id
     where ever_landed.contact_id is null
 )
 

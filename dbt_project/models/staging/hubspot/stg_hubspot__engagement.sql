@@ -24,13 +24,12 @@
     },
 } %}
 
-with {% for table, kind in kinds.items() -%}
-{{ table }}_versions as (
-    {{ newest_known('hubspot', table, key=['id'], created='created_at') }}
-){% if not loop.last %},
-
-{% endif %}
-{%- endfor %}
+with
+{% for table in kinds %}
+    {{ table }}_versions as (
+        {{ newest_known('hubspot', table, key=['id'], created='created_at') }}
+    ){% if not loop.last %},{% endif %}
+{% endfor %}
 
 {% for table, kind in kinds.items() %}
     select

@@ -1,5 +1,5 @@
--- A merged record is in no listing any more: its survivor tells of it, with the times of the changes
--- of that property, on contacts with a time each, else with the first version that names it.
+-- A merged record is in no listing any more: its survivor tells of it, with the times of the
+-- changes of that property, on contacts with a time each, else by the first version that names it.
 with told as (
     select
         'company' as object_type,
@@ -36,15 +36,15 @@ with told as (
     select
         'contact' as object_type,
         surviving_id,
-        {{ dbt.split_part('merge', "':'", 1) }} as losing_id,
-        {{ instant_of_milliseconds(dbt.split_part('merge', "':'", 2)) }} as told_at
+        {{ dbt.split_part('entry', "':'", 1) }} as losing_id,
+        {{ instant_of_milliseconds(dbt.split_part('entry', "':'", 2)) }} as told_at
     from (
         select
             id as surviving_id,
-            {{ each_part('merge_times', ';') }} as merge
+            {{ each_part('merge_times', ';') }} as entry
         from ({{ of_finished_loads('hubspot', 'contact') }}) as landed
         where merge_times is not null
-    ) as merges
+    ) as entries
 ),
 
 -- What was merged into a loser goes on to the loser's survivor: the first one named it directly.

@@ -17,7 +17,7 @@ ranked_logins as (
         left_on,
         destination_company_id,
         row_number() over (
-            partition by coalesce(owner_id, login_id) order by created_at desc, id
+            partition by coalesce(owner_id, login_id) order by created_at desc, id asc
         ) as login_rank
     from logins
     where not (coalesce(is_deleted, false) and _was_known)
@@ -27,7 +27,9 @@ select
     owners.id as user_id,
     owners.created_at,
     owners.updated_at as modified_at,
-    nullif(trim(coalesce(owners.first_name, '') || ' ' || coalesce(owners.last_name, '')), '') as name,
+    nullif(
+        trim(coalesce(owners.first_name, '') || ' ' || coalesce(owners.last_name, '')), ''
+    ) as name,
     owners.email,
     logins.title,
     lower({{ json_item_text('owners.teams', 0, 'name') }}) as department,
