@@ -8,8 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-
-import pytest
+from threading import Timer
 
 from ingestion.billing import stripe
 from ingestion.crm import salesforce
@@ -18,10 +17,12 @@ from ingestion.lake import Lake
 from ingestion.usage import event_files
 from tests.ingestion.conftest import LOAD, Serve
 
-# A child that flushes often, so that a kill meets windows, half-written files and finished loads.
-CHILD = """
-import sys
+# A life flushes often, so that a kill meets windows, half-written files and finished loads. Lives
+# are forked from a process that has imported everything: the lives are what is to be tested.
+NURSERY = """
+import os, sys
 from datetime import date
+import dlt
 from ingestion import landing
 from ingestion.billing import stripe
 from ingestion.crm import salesforce
@@ -29,15 +30,21 @@ from ingestion.desk import files
 from ingestion.lake import Lake
 from ingestion.settings import load_settings
 from ingestion.usage import event_files
-landing.FLUSH_ROWS = 400
-stripe._BATCH = 200
+landing.FLUSH_ROWS = 1200
+stripe._BATCH = 400
 event_files.BATCH_BYTES = 400_000
 settings = load_settings()
 lake = Lake.at(settings.home)
 print("ready", flush=True)
-for source in (stripe, salesforce, event_files, files):
-    source.run(settings, lake, run_id="child", as_of=date(2026, 4, 30), progress=print)
-print("done", flush=True)
+for _ in sys.stdin:
+    life = os.fork()
+    if life == 0:
+        for source in (stripe, salesforce, event_files, files):
+            source.run(settings, lake, run_id="life", as_of=date(2026, 5, 1),
+                       progress=lambda _: None)
+        os._exit(0)
+    print(life, flush=True)
+    print(os.waitstatus_to_exitcode(os.waitpid(life, 0)[1]), flush=True)
 """
 KEYS = {
     ("stripe", "customers"): "id",
@@ -55,37 +62,23 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("step", [0.35, 0.8])
 def test_killed_again_and_again_every_row_is_there_once(
-    step: float, lake: Lake, serve: Serve, tmp_path: Path
+    lake: Lake, serve: Serve, tmp_path: Path
 ) -> None:
     root = Path(__file__).parents[2]
-    with serve(event_days=12) as (_, settings):
+    with serve(event_days=4) as (_, settings):
         calm = Lake.at(tmp_path / "calm")
         for source in (stripe, salesforce, event_files, files):
             source.run(settings, calm, **LOAD)
-        kills, finished = 0, False
-        deadline = time.monotonic() + 150
-        while not finished and time.monotonic() < deadline:
-            child = subprocess.Popen(
-                [sys.executable, "-c", CHILD],
-                cwd=root,
-                env=os.environ | {"PYTHONPATH": str(root)},
-                stdout=subprocess.PIPE,
-                text=True,
-                start_new_session=True,
-            )
-            assert child.stdout is not None
-            assert child.stdout.readline() == "ready\n"
-            try:
-                # Each life is longer than the last, so kills fall all over the work.
-                child.communicate(timeout=step * (kills + 1))
-                finished = child.returncode == 0
-            except subprocess.TimeoutExpired:
-                os.killpg(child.pid, signal.SIGKILL)
-                child.wait()
-                kills += 1
-    assert finished
+        with subprocess.Popen(
+            [sys.executable, "-c", NURSERY],
+            cwd=root,
+            env=os.environ | {"PYTHONPATH": str(root)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as nursery:
+            kills = _live_and_die(nursery)
     assert kills >= 3
     for (source, table), columns in KEYS.items():
         sql = f"select {columns} from t order by all"
@@ -95,3 +88,26 @@ def test_killed_again_and_again_every_row_is_there_once(
     sql = "select distinct message_id, event_at, workspace_id from t order by all"
     assert lake.read("usage", "events", sql).equals(calm.read("usage", "events", sql))
     assert not list(lake.root.rglob(".*.tmp"))
+
+
+def _live_and_die(nursery: subprocess.Popen[str]) -> int:
+    """Lives, each longer than the last so that kills fall all over the work, until one ends."""
+    assert nursery.stdin is not None
+    assert nursery.stdout is not None
+    assert nursery.stdout.readline() == "ready\n"
+    kills, seconds = 0, 0.25
+    deadline = time.monotonic() + 240
+    while time.monotonic() < deadline:
+        nursery.stdin.write("live\n")
+        nursery.stdin.flush()
+        life = int(nursery.stdout.readline())
+        timer = Timer(seconds, os.kill, (life, signal.SIGKILL))
+        timer.start()
+        code = int(nursery.stdout.readline())
+        timer.cancel()
+        if code == 0:
+            nursery.stdin.close()
+            return kills
+        assert code == -signal.SIGKILL
+        kills, seconds = kills + 1, seconds * 1.5
+    raise AssertionError("no life was long enough")
