@@ -49,3 +49,16 @@
 {% macro bits(ratio) -%}
     round(ln({{ ratio }}) / ln(2), 6)
 {%- endmacro %}
+
+{# Stops the statement with a message. #}
+{% macro raised(message) -%}
+    {{ return(adapter.dispatch('raised')(message)) }}
+{%- endmacro %}
+
+{% macro default__raised(message) -%}
+    error({{ message }})
+{%- endmacro %}
+
+{% macro spark__raised(message) -%}
+    raise_error({{ message }})
+{%- endmacro %}

@@ -1,0 +1,69 @@
+"""The same seed gives the same bytes: tables, truth, event files, desk, in any process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+#: Builds a company, writes everything there is of it, and prints a checksum a file.
+SCRIPT = """
+import hashlib, json, pathlib, sys
+from datetime import UTC, date, datetime
+from sample_company.export import CompanyFiles
+from sample_company.world import WorldConfig, build_world
+
+out = pathlib.Path(sys.argv[1])
+world = build_world(WorldConfig(size="small", seed=int(sys.argv[2]), horizon=date(2026, 6, 30)))
+for part, tables in (("tables", world.tables), ("truth", world.truth)):
+    (out / part).mkdir(parents=True)
+    for name, frame in tables.items():
+        frame.to_parquet(out / part / f"{name}.parquet", index=False)
+CompanyFiles(world, out / "files", event_days=45).extend(datetime(2026, 7, 1, tzinfo=UTC))
+paths = sorted(path for path in out.rglob("*") if path.is_file())
+print(json.dumps({str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
+                  for path in paths}))
+"""
+
+
+def start(out: Path, seed: int, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, str(out), str(seed)],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
+def checksums(run: subprocess.Popen[str]) -> dict[str, str]:
+    said, _ = run.communicate(timeout=600)
+    assert run.returncode == 0
+    found: dict[str, str] = json.loads(said)
+    return found
+
+
+def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
+    # Neither the order of sets nor the machine's time zone may matter.
+    runs = [
+        start(tmp_path / "first", 1, PYTHONHASHSEED="1", TZ="UTC"),
+        start(tmp_path / "second", 1, PYTHONHASHSEED="2", TZ="Asia/Tokyo"),
+    ]
+    first, second = (checksums(run) for run in runs)
+    assert set(first) == set(second)
+    assert [path for path in first if first[path] != second[path]] == []
+    kinds = {path.split("/")[0] + Path(path).suffix for path in first}
+    assert {"tables.parquet", "truth.parquet", "files.parquet", "files.jsonl", "files.gz",
+            "files.csv"} <= kinds  # fmt: skip
+    assert sum(path.startswith("files/events/") for path in first) == 46
+
+
+def test_another_seed_is_another_company(tmp_path: Path) -> None:
+    runs = [start(tmp_path / str(seed), seed) for seed in (2, 3)]
+    first, other = (checksums(run) for run in runs)
+    for path in ("truth/truth_mrr.parquet", "tables/invoices.parquet", "truth/truth_mess.parquet",
+                 "files/desk/survey_responses.csv", "files/events/manifest.jsonl"):  # fmt: skip
+        assert first[path] != other[path], path
