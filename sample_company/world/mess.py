@@ -412,8 +412,8 @@ def _deals(versions: pd.DataFrame) -> list[pd.DataFrame]:
     return [
         _rows("crm_amount_differs", "opportunities", differs["opportunity_id"],
               differs["subscription_id"],
-              "CRM " + differs["amount"].map("{:.2f}".format) + ", billing "
-              + differs["billing_amount"].map("{:.2f}".format) + " " + differs["currency"],
+              "CRM " + _money(differs["amount"]) + ", billing "
+              + _money(differs["billing_amount"]) + " " + differs["currency"],
               differs["version_at"]),
         _rows("wrong_foreign_key", "opportunities", wrong["opportunity_id"],
               wrong["crm_subscription_id"], "subscription_id", wrong["version_at"]),
@@ -473,6 +473,11 @@ def _late_edits(versions: pd.DataFrame) -> list[pd.DataFrame]:
         _rows("closed_month_edit", "activities", edits["activity_id"], None, "duration_minutes",
               edits["version_at"])
     ]  # fmt: skip
+
+
+def _money(amount: pd.Series[Any]) -> pd.Series[Any]:
+    """Amounts as text; a column without rows has none to take its type from."""
+    return amount.map("{:.2f}".format).astype("str")
 
 
 def _month(at: pd.Series[Any]) -> npt.NDArray[np.datetime64]:
