@@ -288,11 +288,11 @@ def _write(
             told = spent
             new = list(_left_over(events).values())
             rows = sum(int(str(entry["rows"])) for entry in new)
-            left = (len(missing) - len(new)) * spent / max(len(new), 1)
-            progress(
-                f"events: {len(new):,} of {len(missing):,} days, {rows:,} rows, "
-                f"{rows / spent:,.0f} a second, about {left / 60:.0f} min left"
-            )
+            text = f"events: {len(new):,} of {len(missing):,} days, {rows:,} rows"
+            if new:
+                left = (len(missing) - len(new)) * spent / len(new) / 60
+                text += f", {rows / spent:,.0f} a second, about {left:.0f} min left"
+            progress(text)
     return rows
 
 

@@ -7,7 +7,7 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -16,6 +16,8 @@ import pytest
 
 from sample_company import export
 from sample_company.world import event_mess
+from sample_company.world.usage import Usage, delivered_counts
+from tests.sample_company.world_core import whole_small_world
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 2, 20)
 
@@ -190,3 +192,88 @@ def test_a_sheet_is_rewritten_only_when_it_changes(tmp_path: Path) -> None:
     rivals["competitors"].loc[1] = ["c2", "Other"]
     export.write_desk(tmp_path, rivals, NOW + timedelta(days=2))
     assert path.read_text() == "competitor_id,competitor_name\nc1,Rival\nc2,Other\n"
+
+
+# --- rows that are no events ----------------------------------------------------------------------
+
+
+def broken_of(kind: event_mess.Format) -> list[event_mess.Broken]:
+    found = event_mess.broken_between(1, date(2024, 1, 1), date(2026, 12, 31), kind)
+    return event_mess.with_places(found, lambda day, share: f"ws_{day.month}_{share < 0.5}")
+
+
+def test_every_kind_of_broken_row_occurs_where_it_can() -> None:
+    everywhere = {"no_message_id", "no_event", "no_event_at", "before_2000", "future_date"}
+    assert {row.kind for row in broken_of("parquet")} == everywhere
+    lines = {"cut_line", "no_json", "unreadable_event_at"}
+    assert {row.kind for row in broken_of("jsonl")} == everywhere | lines
+    for rows in (broken_of("parquet"), broken_of("jsonl")):
+        ids = [row.record_id for row in rows]
+        assert len(set(ids)) == len(ids)
+        for row in rows:
+            assert row.received_at.date().isoformat() in row.file
+            ahead = row.event_at is not None and row.event_at > row.received_at
+            assert ahead == (row.kind == "future_date")
+
+
+def test_broken_rows_stand_last_and_say_in_each_format_what_is_wrong(tmp_path: Path) -> None:
+    frame = day_of_events(date(2026, 1, 3))
+    rows = broken_of("parquet")[:40]
+    (tmp_path / "d.parquet").write_bytes(rendered(frame, "parquet", rows))
+    table = pq.read_table(tmp_path / "d.parquet").to_pylist()
+    assert [row["message_id"] for row in table[: len(frame)]] == frame["message_id"].tolist()
+    for row, said in zip(rows, table[len(frame) :], strict=True):
+        assert (said["message_id"] is None) == (row.kind == "no_message_id")
+        assert (said["event"] is None) == (row.kind == "no_event")
+        assert (said["event_at"] is None) == (row.kind == "no_event_at")
+        assert said["workspace_id"] == row.workspace_id
+    rows = broken_of("jsonl")[:200]
+    lines = rendered(frame, "jsonl", rows).decode().splitlines()
+    assert lines[: len(frame)] == rendered(frame, "jsonl").decode().splitlines()
+    for row, line in zip(rows, lines[len(frame) :], strict=True):
+        if row.kind in ("cut_line", "no_json"):
+            with pytest.raises(json.JSONDecodeError):
+                json.loads(line)
+        else:
+            assert json.loads(line)["message_id"] == row.message_id
+
+
+def test_what_is_in_the_files_is_what_truth_says(tmp_path: Path) -> None:
+    world = whole_small_world()
+    last = world.config.last_day
+    first = last - timedelta(days=60)
+    files = export.CompanyFiles(world, tmp_path, event_days=61)
+    report = files.extend(datetime.combine(last, time(), UTC) + timedelta(days=1))
+    assert (report.first_on, report.last_on) == (first, last)
+    entries = export.read_manifest(tmp_path / "events").values()
+    rows = pd.Series({entry["received_on"]: int(str(entry["rows"])) for entry in entries})
+    good = delivered_counts(Usage.of(world.tables, world.config), first, last)
+    by_day = good.groupby(good["received_on"].dt.strftime("%Y-%m-%d"))[["events", "copies"]].sum()
+    mess = world.truth["truth_mess"]
+    mess = mess[mess["object"].eq("usage_events")]
+    bad = mess[mess["mess"].isin(["broken_row", "future_date"])]
+    bad = bad[bad["planted_at"] >= pd.Timestamp(first, tz="UTC")]
+    by_file = bad.groupby(bad["other_id"].str.extract(r"(\d{4}-\d\d-\d\d)")[0]).size()
+    assert 5 < len(bad) < 0.01 * rows.sum()
+    expected = by_day.sum(axis=1).add(by_file, fill_value=0).astype("int64")
+    assert rows.sort_index().tolist() == expected.sort_index().tolist()
+    counts = mess[mess["record_id"] == f"{last:%Y-%m}"].set_index("mess")["detail"].astype(int)
+    month = good[good["received_on"] >= pd.Timestamp(last.replace(day=1))]
+    assert counts["late_event"] == month["late"].sum()
+    assert counts["resent_batch"] == month["copies"].sum()
+    assert set(mess["record_id"]).isdisjoint(mess["other_id"].dropna())
+
+
+def test_negative_months_stand_beside_the_good_ones(tmp_path: Path) -> None:
+    world = whole_small_world()
+    good = world.tables["usage_monthly"]
+    bad = event_mess.negative_months(good, world.config.seed)
+    truth = event_mess.negative_truth(good, world.config.seed)
+    assert 0 < len(bad) < 0.05 * len(good)
+    assert ((bad["events"] < 0) ^ (bad["licences"] < 0)).all()
+    path = tmp_path / "usage_monthly.parquet"
+    rows = export.write_usage_monthly(path, good, world.config.last_day, bad)
+    assert rows == len(good) + len(bad)
+    assert len(truth) == len(bad)
+    assert set(truth["record_id"]) <= set(
+        good["workspace_id"] + "|" + good["month"].dt.strftime("%Y-%m-%d"))  # fmt: skip
