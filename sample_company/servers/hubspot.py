@@ -201,7 +201,7 @@ class HubSpotService:
                 return json_response({"results": _pipelines(self._object(name))})
             case "GET", ["crm", "v3", "owners"]:
                 return self._owners(request)
-            case "GET", ["crm", "v3", "schemas"]:
+            case "GET", ["crm", "v3", "schemas"] | ["crm-object-schemas", "v3", "schemas"]:
                 return self._schemas()
             case "GET", ["account-info", "v3", "details"]:
                 return json_response(
@@ -253,7 +253,7 @@ class HubSpotService:
         history = _names(request, "propertiesWithHistory")
         most = _LIST_PAGE_WITH_HISTORY if history else _LIST_PAGE
         limit = _limit(request.get("limit"), 10, most)
-        archived = request.get("archived") == "true"
+        archived = _flag(request, "archived")
         after = request.get("after") or "0"
         if not after.isdigit():
             raise _refused(f"Invalid paging cursor: {after}")
@@ -278,7 +278,7 @@ class HubSpotService:
 
     def _record(self, request: Request, thing: HubObject, record: str) -> Response:
         view = self._view(thing)
-        position = view.position_of(record, archived=request.get("archived") == "true")
+        position = view.position_of(record, archived=_flag(request, "archived"))
         if position is None:
             raise HubSpotError(404, "OBJECT_NOT_FOUND", "resource not found")
         properties = _names(request, "properties") or thing.defaults
@@ -290,7 +290,7 @@ class HubSpotService:
         history = tuple(body.get("propertiesWithHistory") or ())
         most = _BATCH_WITH_HISTORY if history else _BATCH
         keys = _inputs(body, most)
-        archived = request.get("archived") == "true"
+        archived = _flag(request, "archived")
         view = self._view(thing)
         found = {key: view.position_of(key, archived=archived) for key in keys}
         properties = tuple(body.get("properties") or thing.defaults)
@@ -416,7 +416,7 @@ class HubSpotService:
             raise HubSpotError(403, "MISSING_SCOPES", "This app hasn't been granted all required "
                                "scopes to make this call.")  # fmt: skip
         limit = _limit(request.get("limit"), 100, _OWNERS_PAGE)
-        archived = request.get("archived") == "true"
+        archived = _flag(request, "archived")
         after = request.get("after") or "0"
         if not after.isdigit():
             raise _refused(f"Invalid paging cursor: {after}")
@@ -537,6 +537,10 @@ def _limit(given: Any, default: int, most: int) -> int:
     if not 0 < limit <= most:
         raise _refused(f"limit must be from 1 to {most}, not {limit}")
     return limit
+
+
+def _flag(request: Request, name: str) -> bool:
+    return (request.get(name) or "").lower() == "true"
 
 
 def _names(request: Request, name: str) -> tuple[str, ...]:
