@@ -62,10 +62,15 @@ _RULES: dict[str, tuple[str, str, str]] = {
         "Nobody noted when the event was received.",
         "Have the collector write the instant of receipt, and correct the event.",
     ),
-    "future": (
+    "received_ahead": (
         "received_at",
-        "The event was received more than two days ahead.",
+        "The event was received more than two days ahead of now.",
         "Correct the collector's clock and deliver the events again.",
+    ),
+    "future": (
+        "event_at",
+        "The event is dated more than two days after it was received.",
+        "Correct the sender's clock and deliver the events again.",
     ),
     "event": (
         "event",
@@ -99,9 +104,10 @@ def judged(delivered: str) -> str:
                 when not is_object then 'not_json'
                 when message_id is null then 'message_id'
                 when received_at is null then 'received_at'
-                when received_at > now() + interval 2 days then 'future'
+                when received_at > now() + interval 2 days then 'received_ahead'
                 when event is null then 'event'
                 when corrected_at is null then 'event_at'
+                when corrected_at > received_at + interval 2 days then 'future'
                 when corrected_at < timestamptz '{_EARLIEST} 00:00:00+00' then 'clock'
             end as broken
         from (
