@@ -60,7 +60,7 @@ overlapping as (
             earlier.contact_id = earlier_spells.contact_id
             and later_spells.account_id = earlier_spells.account_id
             and later_spells.started_on <= earlier_spells.open_until_on
-            and earlier_spells.started_on <= later_spells.open_until_on
+            and later_spells.open_until_on >= earlier_spells.started_on
 )
 
 select

@@ -86,6 +86,11 @@ lost_customers as (
     where accounts.billing_customer_id is not null and customers.billing_customer_id is null
 ),
 
+known_subscriptions as (
+    select distinct subscription_id
+    from {{ ref('input_subscription_versions') }}
+),
+
 lost_subscriptions as (
     select
         'opportunities' as object,
@@ -94,13 +99,9 @@ lost_subscriptions as (
         'billing_subscription_id' as detail,
         coalesce({{ day_start('deals.closed_on') }}, deals.known_at) as known_at
     from {{ ref('input_opportunities') }} as deals
-    left join (
-        select distinct subscription_id
-        from {{ ref('input_subscription_versions') }}
-    ) as subscriptions
+    left join known_subscriptions as subscriptions
         on deals.billing_subscription_id = subscriptions.subscription_id
-    where
-        deals.billing_subscription_id is not null and subscriptions.subscription_id is null
+    where deals.billing_subscription_id is not null and subscriptions.subscription_id is null
 )
 
 select

@@ -157,7 +157,8 @@ orphan_workspaces as (
         end as detail,
         case
             when claimed_by = 'nobody' then 'neither CRM nor billing names it'
-            when has_used_workspace then 'the account uses the workspace that the other system names'
+            when has_used_workspace
+                then 'the account uses the workspace that the other system names'
             else 'CRM and billing name two workspaces, neither is used'
         end as evidence,
         known_at

@@ -60,20 +60,28 @@ newest as (
     group by clocks.source_name, clocks.table_name
 ),
 
-ages as (
+expected as (
     select
         expectations.source_name,
         expectations.table_name,
         newest.newest_known_on,
-        expectations.expected_lag_days,
-        cast(
-            {{ dbt.datediff('newest.newest_known_on', as_of_date(), 'day') }} as bigint
-        ) as lag_days
+        {{ as_of_date() }} as as_of_on,
+        expectations.expected_lag_days
     from {{ ref('freshness_expectations') }} as expectations
     left join newest
         on
             expectations.source_name = newest.source_name
             and expectations.table_name = newest.table_name
+),
+
+ages as (
+    select
+        *,
+        cast(
+            {{ dbt.datediff('newest_known_on', 'as_of_on', 'day') }}
+            as bigint
+        ) as lag_days
+    from expected
 )
 
 select
