@@ -30,7 +30,7 @@ PostgreSQL table) and spreadsheets, all on this machine. Everything it did is kn
 """
 _EPILOG = """\
 Try it:
-  python -m sample_company start            build it (half a minute), serve it, write tenure.env
+  python -m sample_company start            build it (a minute or two), serve it, write tenure.env
   make nightly                              let Tenure load it
   python -m sample_company status           what is running, where, since when
   python -m sample_company stop
@@ -45,7 +45,7 @@ the same company runs, its files are brought up to date and nothing else happens
 _START_EXAMPLES = """\
 examples:
   python -m sample_company start                          the demo company as of today
-  python -m sample_company start --size small             a young company, ready in seconds
+  python -m sample_company start --size small             a young company, ready sooner
   python -m sample_company start --crm hubspot            the same, its CRM being HubSpot
   python -m sample_company start --seed 2 --now 2026-06-30  another company, at a clock that stands
 It stops by itself after --idle-hours without a request. What it writes lies in .sample_company/.
