@@ -193,7 +193,7 @@ def _erase(settings: Settings, given: argparse.Namespace) -> int:
             raise ValueError(f"--email-file names {given.email_file}, which is no file.")
         also = erasure.read_values(given.email_file.read_text("utf-8").splitlines())
     lake = Lake.at(settings.home)
-    done = erasure.erase(lake, given.contact, also=also, as_of=_yesterday(), progress=_say)
+    done = erasure.erase(lake, [given.contact], also=also, as_of=_yesterday(), progress=_say)
     _say(
         f"{len(done.contacts)} contacts are settled, {done.rows:,} rows in {done.files:,} files "
         "rewritten. The next night rebuilds the warehouse and takes the person out of the nights "

@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -42,6 +42,8 @@ PEOPLE = (("salesforce", "contact"), ("hubspot", "contact"))
 _COLLEAGUES = {("salesforce", "user"), ("hubspot", "user"), ("hubspot", "owner")}
 # A company may bear a person's name and keeps it.
 _COMPANIES = {("salesforce", "account"), ("hubspot", "company"), ("stripe", "customers")}
+# Made by machines, on every row of the largest table.
+_NEVER_PERSONAL = frozenset({"message_id", "_dlt_load_id", "source_file", "load_id"})
 _SHORTEST_NAME = 5
 _FEWEST_DIGITS = 7
 
@@ -111,59 +113,105 @@ def settled(lake: Lake) -> list[str]:
 
 def run_pending(lake: Lake, *, as_of: date, progress: Callable[[str], None]) -> Outcome:
     """Erases whoever asked to be; costs nothing if nobody did."""
-    outcome = Outcome()
-    for contact in pending(lake):
-        if contact in outcome.contacts:
-            continue
-        done = erase(lake, contact, as_of=as_of, progress=progress)
-        outcome.contacts += done.contacts
-        outcome.files += done.files
-        outcome.rows += done.rows
-    return outcome
+    asked = pending(lake)
+    return erase(lake, asked, as_of=as_of, progress=progress) if asked else Outcome()
 
 
 def erase(
     lake: Lake,
-    contact: str,
+    contacts: Sequence[str],
     *,
     also: Sequence[str] = (),
     as_of: date,
     progress: Callable[[str], None],
 ) -> Outcome:
-    """Erases a person, all of their contacts included.
+    """Erases people, all of their contacts included, in one pass over the lake.
 
     Args:
         lake: the lake.
-        contact: id of one of the person's contacts.
-        also: further addresses and numbers of theirs.
+        contacts: id of one contact of each person.
+        also: further addresses and numbers, of the first one.
         as_of: date by which the erasure is noted.
-        progress: told a line a source; never a value.
+        progress: told a line; never a value.
     """
     list_ = Suppression(lake)
-    person = _person(lake, list_, contact, also)
-    list_.add(
-        [*person.ids, *person.emails, *person.hashes, *person.names, *person.numbers],
-        person.pseudonym,
-    )
-    outcome = Outcome(sorted(person.ids))
+    records = [r for table in PEOPLE for r in _records(lake, *table)]
+    people: list[Person] = []
+    for number, contact in enumerate(contacts):
+        if any(contact in p.ids for p in people):
+            continue
+        person = _person(records, list_, contact, also if number == 0 else ())
+        list_.add(
+            [*person.ids, *person.emails, *person.hashes, *person.names, *person.numbers],
+            person.pseudonym,
+        )
+        people.append(person)
+    wanted = _Wanted.of(people)
+    outcome = Outcome(sorted(wanted.ids))
     for source, name in _tables(lake):
         with landing.holding(lake, source):
-            for file in _files_with(lake, source, name, person):
-                rows = _rewrite(file, source, name, person)
+            for file in _files_with(lake, source, name, wanted):
+                rows = _rewrite(file, source, name, wanted)
                 outcome.files += rows > 0
                 outcome.rows += rows
     for source in sorted(p.name for p in lake.root.iterdir() if p.is_dir()):
         with landing.holding(lake, source):
             for left in lake.work.glob(f"{source}-*"):
                 shutil.rmtree(left, ignore_errors=True)
-    _settle(lake, person, as_of)
-    progress(f"erased: {len(person.ids)} contacts of one person, {outcome.files} files rewritten")
+    _settle(lake, wanted, as_of)
+    progress(
+        f"erased: {len(people)} people with {len(outcome.contacts)} contacts, "
+        f"{outcome.files} files rewritten"
+    )
     return outcome
 
 
-def _person(lake: Lake, list_: Suppression, contact: str, also: Sequence[str]) -> Person:
+@dataclass(frozen=True)
+class _Wanted:
+    """What is looked for, and what stands in its place.
+
+    Attributes:
+        ids: contact -> pseudonym.
+        hashes: hash of an address -> pseudonym.
+        names: full name, lower case -> pseudonym.
+        words: every value, lower case -> what stands in its place.
+    """
+
+    ids: dict[str, str]
+    hashes: dict[str, str]
+    names: dict[str, str]
+    words: dict[str, str]
+
+    @classmethod
+    def of(cls, people: Sequence[Person]) -> _Wanted:
+        words: dict[str, str] = {}
+        for person in people:
+            for value in person.emails:
+                words[value.lower()] = pseudonym_email(person.pseudonym)
+            for value in (*person.names, *person.numbers):
+                # JSON text that knows ASCII only writes a capital letter under another number.
+                for form in (value, _escaped(value), _escaped(value.lower())):
+                    words[form.lower()] = person.pseudonym
+        return cls(
+            {i: p.pseudonym for p in people for i in p.ids},
+            {h: p.pseudonym for p in people for h in p.hashes},
+            {n.lower(): p.pseudonym for p in people for n in p.names},
+            words,
+        )
+
+    def pattern(self, *, with_names: bool) -> re.Pattern[str] | None:
+        """The values as whole words: part of another address or name is somebody else's."""
+        some = [w for w in self.words if with_names or w not in self.names]
+        if not some:
+            return None
+        listed = "|".join(re.escape(w) for w in sorted(some, key=len, reverse=True))
+        return re.compile(rf"(?<![\w.+%-])(?:{listed})(?!\w|[.-]\w)", re.IGNORECASE)
+
+
+def _person(
+    records: Sequence[dict[str, Any]], list_: Suppression, contact: str, also: Sequence[str]
+) -> Person:
     """The person's contacts: the same address, merged into one another, or named as the same."""
-    records = [r for table in PEOPLE for r in _records(lake, *table)]
     ids = {r["id"] for r in records if r["id"] == contact or r["id"][:15] == contact} | {contact}
     pseudonym = list_.new_pseudonym(ids)
     emails = {a.strip().lower() for a in also if "@" in a}
@@ -225,8 +273,8 @@ def _tables(lake: Lake) -> list[tuple[str, str]]:
     return sorted(found, key=lambda t: (t in PEOPLE, t))
 
 
-def _files_with(lake: Lake, source: str, name: str, person: Person) -> list[Path]:
-    """Files of a table in which a value of the person stands."""
+def _files_with(lake: Lake, source: str, name: str, wanted: _Wanted) -> list[Path]:
+    """Files of a table in which a value of theirs stands."""
     if (source, name) in _COLLEAGUES:
         return []
     files = [
@@ -236,13 +284,10 @@ def _files_with(lake: Lake, source: str, name: str, person: Person) -> list[Path
     ]
     if not files:
         return []
-    values = sorted({v.lower() for v in (*person.emails, *person.names, *person.numbers)})
-    values += [_escaped(v) for v in values if _escaped(v) != v]
+    # Finds more than whole words; the rewriting decides.
+    pattern = "(?i)" + "|".join(_literally(w) for w in sorted(wanted.words))
     found: list[Path] = []
     with duckdb.connect() as con:
-        con.execute("create temp table wanted (value varchar)")
-        if values:
-            con.executemany("insert into wanted values (?)", [[v] for v in values])
         # By equal schemas, since a file written before a column was declared has other ones.
         by_schema: dict[tuple[tuple[str, str], ...], list[Path]] = {}
         for file in files:
@@ -250,15 +295,17 @@ def _files_with(lake: Lake, source: str, name: str, person: Person) -> list[Path
             by_schema.setdefault(fields, []).append(file)
         for fields, some in by_schema.items():
             texts = [n for n, kind in fields if kind in ("string", "large_string")]
-            any_of = " or ".join(
-                f"exists (select 1 from wanted where contains(lower({_quoted(c)}), value))"
-                for c in texts
-            )
-            conditions = [f"({any_of})"] if any_of and values else []
+            conditions = []
+            if wanted.words:
+                conditions += [
+                    f"regexp_matches({_quoted(c)}, {_literal(pattern)})"
+                    for c in texts
+                    if c not in _NEVER_PERSONAL
+                ]
             if (source, name) in PEOPLE and "id" in texts:
-                conditions.append(f"id in ({', '.join(map(_literal, sorted(person.ids)))})")
-            if "email_hash" in texts and person.hashes:
-                listed = ", ".join(map(_literal, sorted(person.hashes)))
+                conditions.append(f"id in ({', '.join(map(_literal, sorted(wanted.ids)))})")
+            if "email_hash" in texts and wanted.hashes:
+                listed = ", ".join(map(_literal, sorted(wanted.hashes)))
                 conditions.append(f"email_hash in ({listed})")
             if not conditions:
                 continue
@@ -271,34 +318,34 @@ def _files_with(lake: Lake, source: str, name: str, person: Person) -> list[Path
     return sorted(found)
 
 
-def _rewrite(file: Path, source: str, name: str, person: Person) -> int:
-    """Writes a file anew without the person's values; returns the rows that changed."""
+def _rewrite(file: Path, source: str, name: str, wanted: _Wanted) -> int:
+    """Writes a file anew without the values; returns the rows that changed."""
     with pq.ParquetFile(file) as opened:
         before = opened.read()
     table = schemas.find(source, name)
     after = before
     if (source, name) in PEOPLE and table is not None:
-        after = _own_records(after, table, person)
+        after = _own_records(after, table, wanted)
     for place, column in enumerate(after.schema):
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            replaced = _replaced(after[column.name].to_pylist(), source, name, column.name, person)
-            if replaced is not None:
+            values = after[column.name].to_pylist()
+            replaced = _replaced(values, source, name, column.name, wanted)
+            if replaced != values:
                 after = after.set_column(place, column, pa.array(replaced, column.type))
     if after.equals(before):
         return 0
     write_parquet(after, file)
-    changed = [a != b for a, b in zip(before.to_pylist(), after.to_pylist(), strict=True)]
-    return sum(changed)
+    return sum(a != b for a, b in zip(before.to_pylist(), after.to_pylist(), strict=True))
 
 
-def _own_records(rows: pa.Table, table: Table, person: Person) -> pa.Table:
-    theirs = [i in person.ids for i in rows["id"].to_pylist()]
+def _own_records(rows: pa.Table, table: Table, wanted: _Wanted) -> pa.Table:
+    theirs = [wanted.ids.get(i) for i in rows["id"].to_pylist()]
     for name in table.pii_columns:
         if name not in rows.column_names:
             continue
         values = [
-            stand_in(name, person.pseudonym) if mine and value is not None else value
-            for value, mine in zip(rows[name].to_pylist(), theirs, strict=True)
+            value if pseudonym is None or value is None else stand_in(name, pseudonym)
+            for value, pseudonym in zip(rows[name].to_pylist(), theirs, strict=True)
         ]
         place = rows.schema.get_field_index(name)
         column = rows.schema.field(place)
@@ -307,40 +354,26 @@ def _own_records(rows: pa.Table, table: Table, person: Person) -> pa.Table:
 
 
 def _replaced(
-    values: list[str | None], source: str, name: str, column: str, person: Person
-) -> list[str | None] | None:
-    """The column with the person's values replaced; None if there are none."""
+    values: Sequence[str | None], source: str, name: str, column: str, wanted: _Wanted
+) -> list[str | None]:
+    """The column with the values replaced."""
     if column == "email_hash":
-        hashes = person.hashes
-        changed = [person.pseudonym if v in hashes else v for v in values]
-        return changed if changed != values else None
+        return [v if v is None else wanted.hashes.get(v, v) for v in values]
     is_company = (source, name) in _COMPANIES and column == "name"
-    pattern = _pattern(person, with_names=not is_company)
+    pattern = wanted.pattern(with_names=not is_company)
     if pattern is None:
-        return None
+        return list(values)
     out: list[str | None] = []
     for value in values:
         if value is None:
             out.append(None)
-        elif is_company and value.strip() in person.names:
-            out.append(person.pseudonym if source == "stripe" else value)
+        elif is_company and source == "stripe" and value.strip().lower() in wanted.names:
+            out.append(wanted.names[value.strip().lower()])
         else:
-            out.append(pattern.sub(lambda m: _instead(m.group(), person), value))
-    return out if out != values else None
-
-
-def _pattern(person: Person, *, with_names: bool) -> re.Pattern[str] | None:
-    """The person's values as whole words: part of another address or name is somebody else's."""
-    words = [*person.emails, *person.numbers, *(person.names if with_names else ())]
-    forms = {w for word in words for w in (word, _escaped(word))}
-    if not forms:
-        return None
-    listed = "|".join(re.escape(f) for f in sorted(forms, key=len, reverse=True))
-    return re.compile(rf"(?<![\w.+%-])(?:{listed})(?!\w|[.-]\w)", re.IGNORECASE)
-
-
-def _instead(met: str, person: Person) -> str:
-    return pseudonym_email(person.pseudonym) if "@" in met else person.pseudonym
+            out.append(
+                pattern.sub(lambda m: wanted.words.get(m.group().lower(), privacy.REDACTED), value)
+            )
+    return out
 
 
 def _escaped(text: str) -> str:
@@ -348,15 +381,15 @@ def _escaped(text: str) -> str:
     return "".join(c if ord(c) < 128 else f"\\u{ord(c):04x}" for c in text)
 
 
-def _settle(lake: Lake, person: Person, as_of: date) -> None:
-    fresh: Collection[str] = person.ids - set(settled(lake))
+def _settle(lake: Lake, wanted: _Wanted, as_of: date) -> None:
+    fresh = wanted.ids.keys() - set(settled(lake))
     if not fresh:
         return
     load_id = new_load_id(lake, FOLDER)
     rows = [
         {
             "contact_id": i,
-            "pseudonym": person.pseudonym,
+            "pseudonym": wanted.ids[i],
             "settled_on": as_of,
             LOAD_ID.name: load_id,
         }
@@ -372,6 +405,11 @@ def _settle(lake: Lake, person: Person, as_of: date) -> None:
 def read_values(lines: Iterable[str]) -> list[str]:
     """Further addresses and numbers from a file: one a line."""
     return [line.strip() for line in lines if line.strip()]
+
+
+def _literally(text: str) -> str:
+    """The text as DuckDB's regular expressions match it letter by letter."""
+    return re.sub(r"([^\w\s@])", r"\\\1", text)
 
 
 def _quoted(name: str) -> str:

@@ -111,7 +111,9 @@ def _found(*places: Path, secrets: tuple[str, ...] = SECRETS) -> set[str]:
 
 
 def _erase(lake: Lake) -> erasure.Outcome:
-    return erasure.erase(lake, "003000000000001AAA", also=[SECRETS[3]], as_of=NOW, progress=silent)
+    return erasure.erase(
+        lake, ["003000000000001AAA"], also=[SECRETS[3]], as_of=NOW, progress=silent
+    )
 
 
 def test_no_value_is_left_and_nobody_else_is_touched(filled: Lake) -> None:
@@ -132,6 +134,19 @@ def test_no_value_is_left_and_nobody_else_is_touched(filled: Lake) -> None:
     assert users.to_pylist() == [old["email"], old["email"], "azq@old.example"]
     names = filled.read("stripe", "customers", "select * from t order by id")["name"].to_pylist()
     assert names[0] == "Old Ltd"
+
+
+def test_names_beyond_ascii_are_met_as_json_writes_them(lake: Lake) -> None:
+    person = PEOPLE[0] | {"first_name": "Élodie", "last_name": "Ångström-O'Neil"}
+    _land(lake, "salesforce", "contact", [BASE | person])
+    said = '{"who": "\\u00c9lodie \\u00c5ngstr\\u00f6m-O\'Neil", "also": "Élodie Ångström-O\'Neil"}'
+    row = {"message_id": "m1", "event": "x", "event_at": AT, "received_at": AT,
+           "event_on": "2026-01-01", "properties": said}  # fmt: skip
+    _land(lake, "usage", "events", [row])
+    _erase(lake)
+    left = lake.read("usage", "events")["properties"].to_pylist()[0]
+    assert "ngstr" not in left
+    assert left.count("erased-") == 2
 
 
 def test_again_it_changes_nothing(filled: Lake) -> None:
