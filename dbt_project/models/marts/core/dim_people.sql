@@ -101,6 +101,14 @@ employees as (
     from {{ ref('input_employees') }} as employees
     left join {{ ref('int_account_map') }} as destinations
         on employees.destination_account_id = destinations.source_account_id
+),
+
+-- Somebody erased stays a person without a name: the pseudonym that stands in the inputs says nothing.
+shown_people as (
+    select
+        *,
+        coalesce(email like '%@erased.invalid', false) as is_erased
+    from customer_people
 )
 
 select
@@ -110,10 +118,13 @@ select
     first_known_on,
     left_on,
     person_type,
-    trim(coalesce(first_name, '') || ' ' || coalesce(last_name, '')) as full_name,
-    first_name,
-    last_name,
-    email,
+    case
+        when not is_erased
+            then trim(coalesce(first_name, '') || ' ' || coalesce(last_name, ''))
+    end as full_name,
+    case when not is_erased then first_name end as first_name,
+    case when not is_erased then last_name end as last_name,
+    case when not is_erased then email end as email,
     title,
     level,
     roles,
@@ -122,7 +133,7 @@ select
     cast(contact_records as bigint) as contact_records,
     cast(spell_count as bigint) as spell_count,
     is_email_opted_out
-from customer_people
+from shown_people
 union all
 select
     person_id,
