@@ -103,7 +103,7 @@ employees as (
         on employees.destination_account_id = destinations.source_account_id
 ),
 
--- Somebody erased stays a person without a name: the pseudonym that stands in the inputs says nothing.
+-- Somebody erased stays a person without a name: the pseudonym in the inputs says nothing.
 shown_people as (
     select
         *,
