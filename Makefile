@@ -68,6 +68,10 @@ lint: $(READY)  ## check style, types, import rules and SQL
 chaos: $(READY)  ## kill the night in each of its phases and compare what is published
 	@$(BIN)/python -m pytest -p no:cacheprovider tests/chaos
 
+.PHONY: truth
+truth: $(READY)  ## compare the warehouse of the large sample company with what really happened
+	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_mess.py
+
 .PHONY: lock
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --universal --python-version 3.11 \
