@@ -63,6 +63,7 @@ DESK_TABLES = (
     "service_levels", "action_plan_objectives", "programs", "program_enrolments",
     "survey_responses", "advocacy_acts", "story_requests", "objectives", "incentives",
     "trigger_events", "function_costs", "competitors", "social_signals", "fx_rates",
+    "erasure_requests",
 )  # fmt: skip
 #: For tables without known_at: the date from which a row stands in the sheet.
 _SINCE = {
@@ -376,6 +377,15 @@ def desk_sheet(name: str, frame: pd.DataFrame, now: datetime) -> pd.DataFrame:
     """One sheet as of `now`: known rows in their newest version, as text with ISO dates."""
     instant = as_microseconds(now)
     today = pd.Timestamp(now.astimezone(UTC).replace(tzinfo=None))
+    if name == "erasure_requests":
+        # Who asks is known by the contact; that two contacts are one person, nobody has written.
+        asked = pd.to_datetime(frame["requested_at"], utc=True)
+        frame = frame[asked < pd.Timestamp(now)]
+        frame = pd.DataFrame({
+            "contact_id": frame["contact_id"],
+            "requested_on": _naive(frame["requested_at"]).dt.floor("D"),
+        })  # fmt: skip
+        return pd.DataFrame({column: _text(frame[column]) for column in frame.columns})
     if "version_at" in frame.columns:
         versions = Versions(frame, str(frame.columns[0]))
         frame = versions.frame.iloc[np.sort(versions.visible(instant))]

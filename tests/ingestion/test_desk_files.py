@@ -94,6 +94,24 @@ def test_bad_rows_are_rejects_that_name_the_remedy(lake: Lake, desk: Path) -> No
     assert gate.check_load(lake, "desk", report.load_ids).passed is True
 
 
+def test_rows_that_cannot_be_read_are_rejects_and_nothing_counts_as_removed(
+    lake: Lake, desk: Path
+) -> None:
+    file = desk / "trigger_events.csv"
+    _write(file, HEADER + "t1,a1,merger,2026-01-01,\nt2,a1,layoff,2026-01-02,news\n", 1000)
+    _run(desk, lake)
+    _write(file, HEADER + "t1,a1,takeover,2026-01-01,\nt2,a1,layoff, and more,2026-01-02,x\n", 2000)
+    report = _run(desk, lake)
+    told = report.tables["trigger_events"]
+    assert (told.rows, told.rejects, told.made, told.received) == (1, 1, 0, 2)
+    assert told.is_balanced
+    (reject,) = rejects.read(lake).to_pylist()
+    assert (reject["rule"], reject["record_key"]) == ("cells", "trigger_events.csv#3")
+    assert "layoff, and more" in reject["raw"]
+    assert reject["seen_on"] == LOAD["as_of"]
+    assert not any(v[3] for v in _versions(lake))
+
+
 def test_a_rejected_row_is_no_removal(lake: Lake, desk: Path) -> None:
     file = desk / "trigger_events.csv"
     _write(file, HEADER + "t1,a1,merger,2026-01-01,\n", 1000)

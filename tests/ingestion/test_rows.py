@@ -145,3 +145,37 @@ def test_masking_leaves_dates_and_ids_alone(kept: str) -> None:
 def test_equal_addresses_have_equal_hashes() -> None:
     assert privacy.hash_email(" Ada@Example.com ") == privacy.hash_email("ada@example.com")
     assert privacy.hash_email("") is None
+
+
+@pytest.mark.parametrize(
+    ("table", "record", "rule", "field"),
+    [
+        (("stripe", "subscription_items"), {"id": "si", "subscription_id": "s", "deleted": False,
+         "quantity": -5}, "range", "quantity"),
+        (("usage", "usage_monthly"), {"workspace_id": "w", "month": "2026-01-01",
+         "licences": -1}, "range", "licences"),
+        (("desk", "survey_responses"), {"survey_response_id": "s", "account_id": "a",
+         "survey_type": "nps", "responded_on": "2126-01-01", "_deleted": False}, "future",
+         "responded_on"),
+        (("stripe", "charges"), {"id": "ch", "created": 7_000_000_000, "status": "failed"},
+         "future", "created"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_is_kept_out(
+    table: tuple[str, str], record: dict[str, Any], rule: str, field: str
+) -> None:
+    good, bad = rows.build(schemas.table(*table), [record | {"_version_at": 1}])
+    assert good.num_rows == 0
+    assert [(b.rule, b.field) for b in bad] == [(rule, field)]
+    assert str(next(v for k, v in record.items() if k == field)) in bad[0].raw
+
+
+def test_a_nested_value_of_plain_text_is_kept_as_json() -> None:
+    good, bad = rows.build(ALL, [{"id": "1", "j": [1], "n": 1}, {"id": {"a": 1}}])
+    assert good.num_rows == 1
+    assert [b.rule for b in bad] == ["type"]
+    contact = schemas.table("salesforce", "contact")
+    record = {"id": "003", "is_deleted": False, "created_date": 1, "system_modstamp": 1,
+              "_version_at": 1, "title": {"b": 2, "a": "x"}}  # fmt: skip
+    good, bad = rows.build(contact, [record])
+    assert good["title"].to_pylist() == ['{"a":"x","b":2}']
