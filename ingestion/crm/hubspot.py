@@ -28,7 +28,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion import deletions, drift, landing, schemas, windows
+from ingestion import deletions, drift, landing, schemas, tombstones, windows
 from ingestion.crm import hubspot_config
 from ingestion.crm.hubspot_client import Client, QuotaReachedError, Record, milliseconds
 from ingestion.crm.hubspot_config import ObjectConfig
@@ -440,31 +440,10 @@ class _Reader:
 
     def _tombstones(self, config: ObjectConfig, keys: list[str], at: datetime) -> pa.Table:
         """Last landed versions of records that are gone, marked deleted."""
-        table, flag = config.table, config.deletion_flag
-        if not keys:
-            return table.write_schema.empty_table()
-        names = ", ".join(f'"{n}"' for n in table.write_schema.names)
-        newest = self.lake.read(
-            table.source,
-            table.name,
-            f"""
-            select {names} from (
-                select *, row_number() over (
-                    partition by "{table.key[0]}" order by _version_at desc, _dlt_load_id desc
-                ) as newness
-                from t
-            )
-            where newness = 1 and not coalesce({flag}, false)
-            """,
-        ).cast(table.write_schema)
-        gone = newest.filter(pc.is_in(newest[table.key[0]], pa.array(keys, pa.string())))
-        self.report.table(table.name).deletes += gone.num_rows
-        # A record stamped after the instant of the listing would outlive its tombstone.
-        versions = gone["_version_at"]
-        later = pc.max_element_wise(versions, pa.scalar(at, versions.type))
-        marks = pa.array([True] * gone.num_rows, pa.bool_())
-        gone = gone.set_column(gone.schema.get_field_index(flag), flag, marks)
-        return gone.set_column(gone.schema.get_field_index("_version_at"), "_version_at", later)
+        flag = config.deletion_flag
+        made = tombstones.of_last_versions(self.lake, config.table, flag, keys, at)
+        self.report.table(config.table.name).deletes += made.num_rows
+        return made
 
     def _end_of_day(self) -> datetime:
         day = self.own.seen_on

@@ -25,7 +25,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ingestion import deletions, drift, landing, privacy, windows
+from ingestion import deletions, drift, landing, privacy, tombstones, windows
 from ingestion.crm import salesforce_config
 from ingestion.crm.salesforce_client import Client, QuotaReachedError
 from ingestion.crm.salesforce_config import ObjectConfig
@@ -374,32 +374,10 @@ class _Reader:
 
     def _tombstones(self, config: ObjectConfig, keys: list[str], at: datetime) -> pa.Table:
         """Last landed versions of erased records, marked deleted."""
-        table = config.table
-        if not keys:
-            return table.write_schema.empty_table()
         flag = _deletion_flag(config)
-        names = ", ".join(f'"{n}"' for n in table.write_schema.names)
-        newest = self.lake.read(
-            table.source,
-            table.name,
-            f"""
-            select {names} from (
-                select *, row_number() over (
-                    partition by "{table.key[0]}" order by _version_at desc, _dlt_load_id desc
-                ) as newness
-                from t
-            )
-            where newness = 1 and not coalesce({flag}, false)
-            """,
-        ).cast(table.write_schema)
-        gone = newest.filter(pc.is_in(newest[table.key[0]], pa.array(keys, pa.string())))
-        self.report.table(table.name).deletes += gone.num_rows
-        # A record stamped after the instant of the listing would outlive its tombstone.
-        stamps = gone["_version_at"]
-        listed = pa.scalar(at, stamps.type)
-        later = pc.if_else(pc.less(stamps, listed), listed, stamps)
-        place = gone.schema.get_field_index("_version_at")
-        return _stamped(gone, flag, True).set_column(place, "_version_at", later)
+        made = tombstones.of_last_versions(self.lake, config.table, flag, keys, at)
+        self.report.table(config.table.name).deletes += made.num_rows
+        return made
 
     # Other ways in
 
@@ -564,12 +542,6 @@ def _also_asked(config: ObjectConfig) -> tuple[str, ...]:
 
 def _ids_of(name: str, key: str) -> str:
     return f"select {key if key == 'Id' else f'Id, {key}'} from {name} order by Id"
-
-
-def _stamped(table: pa.Table, column: str, value: Any) -> pa.Table:
-    place = table.schema.get_field_index(column)
-    kind = table.schema.field(place).type
-    return table.set_column(place, column, pa.array([value] * table.num_rows, kind))
 
 
 def _newest(
