@@ -19,6 +19,7 @@ PARTS = (
     "staging/lake",
     "staging/salesforce/_salesforce__sources.yml",
     "staging/salesforce/stg_salesforce__contact*",
+    "staging/hubspot",
     "inputs/usage/input_usage_daily.*",
     "inputs/crm/input_contact_states.sql",
     "inputs/crm/input_employments.sql",
