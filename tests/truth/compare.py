@@ -24,6 +24,7 @@ def compare(
     key: Sequence[str],
     money: Sequence[str] = (),
     exact: Sequence[str] = (),
+    rates: Sequence[str] = (),
     cents: int = 0,
 ) -> pd.DataFrame:
     """Compare two frames of one grain.
@@ -34,6 +35,7 @@ def compare(
         key: Columns that name a row in both.
         money: Columns compared as whole cents; missing counts as zero.
         exact: Columns compared as they are; missing equals missing.
+        rates: Columns compared to eight digits: marts keep nine of a float.
         cents: How many cents a money column may be off.
 
     Returns:
@@ -45,7 +47,7 @@ def compare(
     keys = list(key)
     sides = {}
     for name, frame in (("found", found), ("expected", expected)):
-        side = frame[[*keys, *money, *exact]].copy()
+        side = frame[[*keys, *money, *exact, *rates]].copy()
         for column in keys:
             side[column] = _text(side[column])
         repeated = side[side.duplicated(keys)]
@@ -68,11 +70,13 @@ def compare(
         )[both["_merge"].ne("both")]
     ]
     met = both["_merge"].eq("both")
-    for column in [*money, *exact]:
+    for column in [*money, *exact, *rates]:
         left, right = both[f"{column}_expected"], both[f"{column}_found"]
         if column in money:
             left, right = _cents(left), _cents(right)
             differs = (left - right).abs() > cents
+        elif column in rates:
+            differs = (left - right).abs().gt(1e-8) | left.isna().ne(right.isna())
         else:
             left, right = _text(left), _text(right)
             differs = left.ne(right)
@@ -242,15 +246,12 @@ def compare_survival(
     ]
     found = whole.assign(
         cohort_month=_text(whole["cohort_month"]).where(whole["cohort_level"].eq("month"), "ever"),
-        survival_millionths=whole["survival_rate"].mul(1e6).round().astype("int64"),
     )
     truth = survival_of_truth(truth_mrr, truth_movements_surviving)
-    truth = truth.assign(
-        survival_millionths=truth["survival_rate"].mul(1e6).round().astype("int64")
-    )
     return compare(
         found,
         truth,
         key=["cohort_month", "tenure_month"],
-        exact=["logos_at_risk", "logos_churned", "survival_millionths"],
+        exact=["logos_at_risk", "logos_churned"],
+        rates=["survival_rate"],
     )
