@@ -117,10 +117,11 @@ class HubObject:
 
     def texts(self, name: str) -> Array:
         """A property over all versions as the API tells it: text or None."""
-        with self._lock:
-            if name not in self._texts:
-                self._texts[name] = self._as_text(self.properties[name])
-            return self._texts[name]
+        found = self._texts.get(name)
+        if found is None:
+            with self._lock:
+                found = self._texts.setdefault(name, self._as_text(self.properties[name]))
+        return found
 
     def numbers(self, name: str) -> Array:
         """A number (float, NaN for none) or time (milliseconds, `NO_VALUE` for none) to compare."""
@@ -174,7 +175,7 @@ class HubObject:
 
     def history(self, name: str, position: int) -> list[Json]:
         """Values that a property has had up to a version, newest first, as many as are kept."""
-        texts, at = self.texts(name), self.versions.at
+        texts, at = self.texts(name), self.texts(self.modified)
         start = self._first_of(self.versions.codes[position])
         told: list[Json] = []
         before: str | None = None
@@ -184,7 +185,7 @@ class HubObject:
                 told.append(
                     {
                         "value": "" if value is None else value,
-                        "timestamp": _instant(int(at[place]) // 1000),
+                        "timestamp": at[place],
                         "sourceType": "CRM_UI",
                         "sourceId": "userId:1000001",
                     }
@@ -249,12 +250,12 @@ class View:
                 if value is None and thing.had_value(name, position):
                     value = ""
                 shown[name] = value
-        at = _instant(int(thing.versions.at[position]) // 1000)
+        at = thing.texts(thing.modified)[position]
         is_archived = bool(thing.archived[position])
         record: dict[str, Json] = {
             "id": thing.ids[position],
             "properties": dict(sorted(shown.items())),
-            "createdAt": _instant(int(thing.created_at[position]) // 1000),
+            "createdAt": thing.texts(thing.created)[position],
             "updatedAt": at,
             "archived": is_archived,
         }
@@ -397,11 +398,6 @@ def _number(value: Any) -> str:
     if isinstance(value, float | np.floating):
         return str(int(value)) if value == int(value) else repr(float(value))
     return str(value)
-
-
-def _instant(milliseconds: int) -> str:
-    text = np.datetime_as_string(np.datetime64(milliseconds, "ms"), unit="ms")
-    return f"{text}Z"
 
 
 # --- frames -------------------------------------------------------------------------------------
