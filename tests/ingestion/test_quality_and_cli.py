@@ -49,7 +49,7 @@ def test_a_sound_load_passes_and_the_results_are_kept(lake: Lake) -> None:
         ([_coupon(1, _version_at=datetime.now(UTC) + timedelta(days=9))], "future_rows", True),
         ([_coupon(n, id=None if n % 2 else n) for n in range(60)], "excess_rejects", True),
         ([_coupon(1, id=None)], "excess_rejects", True),
-                ([_coupon(1, currency="dollars")], "bad_currencies", False),
+        ([_coupon(1, currency="dollars")], "bad_currencies", False),
     ],
 )
 def test_a_load_that_is_not_sound_is_told(
