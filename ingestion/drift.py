@@ -384,8 +384,8 @@ class Watch:
                 f"{message} It decides about state or money; the table is not loaded.",
                 f"Say what it means in the staging model of {table.name}, then add it to {place}"
                 + (
-                    " or under `words` in your SALESFORCE_OBJECTS."
-                    if self.source == "salesforce"
+                    f" or under `words` in your {self.source.upper()}_OBJECTS."
+                    if self.source in ("salesforce", "hubspot")
                     else "."
                 ),
             )
