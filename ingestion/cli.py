@@ -42,6 +42,7 @@ _CHECKS: dict[str, Callable[[Settings], str]] = {
 _RECONCILES: dict[str, Callable[..., LoadReport]] = {
     "stripe": stripe.reconcile,
     "salesforce": salesforce.reconcile,
+    "hubspot": hubspot.reconcile,
 }
 _FINE, _FAILED, _WRONG_USE = 0, 1, 2
 
