@@ -64,6 +64,9 @@ class Place:
             "properties": """'{"feature": "export"}'::jsonb""",
             "email": "'ada' || i || '@example.com'",
         } | values
+        if "occurred_at" not in values:
+            # A little before it was received, whenever that is.
+            cells["occurred_at"] = f"least({cells['occurred_at']}, {cells['received_at']})"
         chosen = ", ".join(cells[c.strip()] for c in COLUMNS.split(","))
         self.run(
             f"insert into usage_events ({COLUMNS}) "

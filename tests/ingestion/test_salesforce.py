@@ -27,8 +27,13 @@ def _counts(lake: Lake, table: str, source: str = "salesforce") -> tuple[int, in
 
 
 def _live(lake: Lake, table: str) -> list[tuple[Any, ...]]:
-    """Records that are there; those erased for good leave no trace in a fresh listing."""
-    return [r for r in rows_of(lake, "salesforce", table) if not r[1]]
+    """Records that are there; those erased for good leave no trace in a fresh listing.
+
+    A lookup to a record erased for good is emptied without a new stamp, which the monthly refresh
+    sees.
+    """
+    columns = "* exclude (who_id)" if table == "task" else "*"
+    return [r for r in rows_of(lake, "salesforce", table, columns) if not r[1]]
 
 
 def test_everything_lands_once_then_nothing_is_new(lake: Lake, serve: Serve) -> None:
