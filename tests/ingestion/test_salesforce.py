@@ -32,7 +32,7 @@ def _live(lake: Lake, table: str) -> list[tuple[Any, ...]]:
     A lookup to a record erased for good is emptied without a new stamp, which the monthly refresh
     sees.
     """
-    columns = "* exclude (who_id)" if table == "task" else "*"
+    columns = "* exclude (who_id, what_id)" if table == "task" else "*"
     return [r for r in rows_of(lake, "salesforce", table, columns) if not r[1]]
 
 
