@@ -27,8 +27,11 @@ from hubspot.crm.objects.exceptions import ApiException
 
 from sample_company.servers.hubspot import HubSpotSettings
 from sample_company.servers.hubspot_ids import as_hubspot_customer, record_id, record_ids
+from sample_company.servers.hubspot_objects import Portal
+from sample_company.servers.versions import as_microseconds
 from sample_company.testing import Running, running
 from tests.sample_company.servers import pocket
+from tests.sample_company.world_core import whole_small_world
 
 Serve = Callable[..., AbstractContextManager[Running]]
 ACME, BOREAL, LOSER = (record_id(k) for k in (pocket.ACME, pocket.BOREAL, pocket.LOSER))
@@ -125,6 +128,46 @@ def test_every_id_of_the_world_is_renamed_the_same_way_everywhere() -> None:
     assert not any(key in text for key in keys)
     assert record_ids(plain.tables["accounts"]["account_id"]).nunique() == len(keys)
     assert {len(i) for i in world.tables["accounts"]["account_id"]} > {12}
+
+
+def test_the_whole_world_is_served_and_nothing_of_the_truth() -> None:
+    world = as_hubspot_customer(whole_small_world(1))
+    portal = Portal.of(world.tables)
+    now = as_microseconds(pocket.at(f"{world.config.last_day}T00:00:00"))
+    tables = {
+        "companies": ("accounts", "account_id"), "contacts": ("contacts", "contact_id"),
+        "deals": ("opportunities", "opportunity_id"), "tickets": ("cases", "case_id"),
+        "users": ("employees", "employee_id"),
+        "p_campaign_members": ("campaign_members", "campaign_member_id"),
+        "p_risk_assessments": ("risk_assessments", "risk_assessment_id"),
+    }  # fmt: skip
+    used: set[str] = set()
+    for thing in portal.objects:
+        used |= {p.column for p in thing.properties.values() if p.column}
+        if thing.plural in tables:
+            table, key = tables[thing.plural]
+            frame = world.tables[table]
+            at = "version_at" if "version_at" in frame else "known_at"
+            known = frame[frame[at] < pocket.pd.Timestamp(now, unit="us", tz="UTC")]
+            assert len(portal.view(thing, now).positions) == known[key].nunique() > 0
+    engagements = sum(
+        len(portal.view(thing, now).positions)
+        for thing in portal.objects
+        if thing.plural in ("calls", "emails", "meetings", "notes", "tasks")
+    )
+    touches = world.tables["activities"]
+    assert (
+        engagements
+        == touches[touches["version_at"] < pocket.pd.Timestamp(now, unit="us", tz="UTC")][
+            "activity_id"
+        ].nunique()
+    )
+    hidden = {"latent", "spells", "program_assignments", "trigger_exposures"} & set(world.tables)
+    planted = {c for name in hidden for c in world.tables[name].columns} | {
+        c for frame in world.truth.values() for c in frame.columns
+    }
+    ordinary = {c for name, f in world.tables.items() if name not in hidden for c in f.columns}
+    assert used & (planted - ordinary) == set()
 
 
 # --- listing -------------------------------------------------------------------------------------
