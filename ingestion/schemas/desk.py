@@ -6,6 +6,7 @@ addition the row and file they came from.
 
 from __future__ import annotations
 
+from ingestion.schemas import words
 from ingestion.schemas.model import Column, Table, Type
 
 T, N, F, B, AT, D, M = (
@@ -18,7 +19,6 @@ T, N, F, B, AT, D, M = (
     Type.MONEY,
 )
 C = Column
-LEVELS = ("end_user", "manager", "director_plus")
 
 ACCOUNT = C("account_id", T, "Account in the CRM.", required=True)
 KNOWN_AT = C("known_at", AT, "When the row could first be known; if empty, its own date counts.")
@@ -77,7 +77,7 @@ TABLES: tuple[Table, ...] = (
         C("unit", T, "Unit of its values."),
         C("baseline", F, "Value at the start."),
         C("target", F, "Value wanted."),
-        C("stakeholder_level", T, "Level of the person who set it.", words=LEVELS),
+        C("stakeholder_level", T, "Level of the person who set it.", words=words.LEVELS),
         C("is_quantified", B, "Whether it has numbers."),
         C("measure_quality", T, "Assessed quality of the measure."),
         C("is_purchase_reason", B, "Whether it is why the customer bought."),
@@ -200,7 +200,7 @@ TABLES: tuple[Table, ...] = (
             allowed=("nps", "csat", "value_awareness", "monthly_question", "expectation"),
         ),
         C("score", F, "Score on the survey's own scale."),
-        C("respondent_level", T, "Level of the person who answered.", words=LEVELS),
+        C("respondent_level", T, "Level of the person who answered.", words=words.LEVELS),
         C("responded_on", D, "Date of the answer.", required=True, is_past=True),
         KNOWN_AT,
     ),

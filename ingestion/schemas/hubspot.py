@@ -9,6 +9,7 @@ JSON list of `{"id": …, "label": …}` where it has many (the contacts of a de
 
 from __future__ import annotations
 
+from ingestion.schemas import words
 from ingestion.schemas.model import Column, Table, Type
 
 T, N, F, B, AT, D, M, J = (
@@ -42,8 +43,6 @@ OWNER = C("owner_id", T, "Owner of the record.")
 MERGED = C("merged_ids", T, "Records merged into this one, ';' between.")
 TWO_WAY = C("is_two_way", B, "Whether the customer took part rather than only received.")
 ACKNOWLEDGED = C("acknowledged_on", D, "Date on which the customer confirmed the value reported.")
-LEVELS = ("end_user", "manager", "director_plus")
-FUNCTIONS = ("sales", "cs", "support", "marketing", "product", "engineering", "executive")
 
 
 def _table(name: str, doc: str, *fields: Column) -> Table:
@@ -92,14 +91,14 @@ TABLES: tuple[Table, ...] = (
             "segment",
             T,
             "SMB, mid-market or enterprise.",
-            words=("SMB", "mid-market", "enterprise"),
+            words=words.SEGMENTS,
         ),
         C("region", T, "Sales region."),
         C(
             "acquisition_origin",
             T,
             "How the customer came: new_prospect, alumni_led, boomerang, …",
-            words=("new_prospect", "alumni_led", "boomerang", "lost_deal", "rip_and_replace"),
+            words=words.ORIGINS,
         ),
         C("stripe_customer_id", T, "Customer in Stripe (cus_…)."),
         C("workspace_id", T, "Workspace in the product."),
@@ -114,19 +113,19 @@ TABLES: tuple[Table, ...] = (
         C("last_name", T, "Last name.", pii=True),
         C("email", T, "E-mail address.", pii=True),
         C("title", T, "Job title."),
-        C("level", T, "end_user, manager or director_plus.", words=LEVELS),
+        C("level", T, "end_user, manager or director_plus.", words=words.LEVELS),
         C("roles", T, "Roles, ';' between: champion, sponsor, economic_buyer, admin, user."),
         C(
             "consent_basis",
             T,
             "Lawful basis of contact.",
-            words=("consent", "contract", "legitimate_interest", "none"),
+            words=words.CONSENT_BASES,
         ),
         C(
             "departure_terms",
             T,
             "Terms on which the person left.",
-            words=("good", "neutral", "bad"),
+            words=words.DEPARTURE_TERMS,
         ),
         C("left_on", D, "Date on which the person left the company."),
         C("former_contact_id", T, "Same person's contact at a former company."),
@@ -242,7 +241,7 @@ TABLES: tuple[Table, ...] = (
             "function",
             T,
             "sales, cs, support, marketing, product, engineering or executive.",
-            words=FUNCTIONS,
+            words=words.FUNCTIONS,
         ),
         C("hired_on", D, "First day at work."),
         C("left_on", D, "Last day at work."),

@@ -7,6 +7,7 @@ configuration.
 
 from __future__ import annotations
 
+from ingestion.schemas import words
 from ingestion.schemas.model import Column, Table, Type
 
 T, N, F, B, AT, D, M = (
@@ -40,7 +41,6 @@ ACKNOWLEDGED = C(
 TWO_WAY = C("is_two_way__c", B, "Whether the customer took part rather than only received.")
 WHAT = C("what_id", T, "Record it is about: account, opportunity, case, …")
 WHO = C("who_id", T, "Main contact or lead.")
-LEVELS = ("end_user", "manager", "director_plus")
 # Salesforce's own stages and the short forms many organisations keep. An organisation's others are
 # added in its own file of objects (`words`).
 STAGES = (
@@ -96,14 +96,14 @@ TABLES: tuple[Table, ...] = (
             "segment__c",
             T,
             "SMB, mid-market or enterprise.",
-            words=("SMB", "mid-market", "enterprise"),
+            words=words.SEGMENTS,
         ),
         C("region__c", T, "Sales region."),
         C(
             "acquisition_origin__c",
             T,
             "How the customer came: new_prospect, alumni_led, boomerang, …",
-            words=("new_prospect", "alumni_led", "boomerang", "lost_deal", "rip_and_replace"),
+            words=words.ORIGINS,
         ),
         C("stripe_customer_id__c", T, "Customer in Stripe (cus_…)."),
         C("workspace_id__c", T, "Workspace in the product."),
@@ -118,19 +118,19 @@ TABLES: tuple[Table, ...] = (
         C("last_name", T, "Last name.", pii=True),
         C("email", T, "E-mail address.", pii=True),
         C("title", T, "Job title."),
-        C("level__c", T, "end_user, manager or director_plus.", words=LEVELS),
+        C("level__c", T, "end_user, manager or director_plus.", words=words.LEVELS),
         C("roles__c", T, "Roles, ';' between: champion, sponsor, economic_buyer, admin, user."),
         C(
             "consent_basis__c",
             T,
             "Lawful basis of contact.",
-            words=("consent", "contract", "legitimate_interest", "none"),
+            words=words.CONSENT_BASES,
         ),
         C(
             "departure_terms__c",
             T,
             "Terms on which the person left.",
-            words=("good", "neutral", "bad"),
+            words=words.DEPARTURE_TERMS,
         ),
         C("left_on__c", D, "Date on which the person left the company."),
         C("former_contact_id__c", T, "Same person's contact at a former company."),
@@ -149,7 +149,7 @@ TABLES: tuple[Table, ...] = (
             "function__c",
             T,
             "sales, cs, support, marketing, product, engineering or executive.",
-            words=("sales", "cs", "support", "marketing", "product", "engineering", "executive"),
+            words=words.FUNCTIONS,
         ),
         C("hired_on__c", D, "First day at work."),
         C("left_on__c", D, "Last day at work."),
