@@ -53,7 +53,7 @@ rollback: $(READY)  ## show readers the night before (TO=2026-01-31 for another)
 
 .PHONY: test
 test: $(READY)  ## run the tests, with coverage
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered --cov-fail-under=85
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term:skip-covered --cov-fail-under=85
 
 .PHONY: lint
 lint: $(READY)  ## check style, types, import rules and SQL

@@ -117,7 +117,9 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
     ) -> Iterator[DbtCoreCliEventMessage]:
         messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         flags = [*self._flags(), "--vars", json.dumps({"as_of": as_of.isoformat()})]
-        manifest = self._parsed()
+        # A copy: dbt notes in it what it has compiled, and would look there for what the invocation
+        # before has not left in the database.
+        manifest = self._parsed().deepcopy()
 
         def listen(message: EventMsg) -> None:
             # Of the forty events of a node one is its result; turning the others costs a third of

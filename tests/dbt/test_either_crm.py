@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 
@@ -21,11 +19,13 @@ from sample_company.servers.hubspot_ids import as_hubspot_customer, renamed
 from sample_company.testing import running
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
-from tests.dbt.project import PROJECT, Warehouse
 from tests.truth.compare import compare_mrr
+from tests.warehouse import Warehouse
 
 MONTHS = "intermediate.int_subscription_item_months"
 MODELS = "+path:models/inputs/crm +int_subscription_item_months"
+# All models, without what is said and tested of them.
+WHOLE = ("**/*.sql", "staging/*/_*__sources.yml")
 # Input -> what names a row in it.
 KEYS = {
     "accounts": ["account_id"],
@@ -53,27 +53,6 @@ APART = {
 
 
 @dataclass(frozen=True)
-class Whole(Warehouse):
-    """A warehouse of all models and seeds, without what is said and tested of them."""
-
-    parts: tuple[str, ...] = ("**/*.sql", "staging/*/_*__sources.yml")
-
-    @property
-    def project(self) -> Path:
-        """The copied project, its seeds with it."""
-        copy = super().project
-        if not (copy / "seeds").exists():
-            shutil.copytree(PROJECT / "seeds", copy / "seeds")
-        return copy
-
-    def command(self, select: str, as_of: str, **variables: Any) -> list[str]:
-        """The command that builds the models selected, their parents and their seeds."""
-        words = super().command(select, as_of, **variables)
-        words[words.index("run")] = "build"
-        return words
-
-
-@dataclass(frozen=True)
 class Seen:
     """What one CRM told: inputs by name, revenue by month, and the world under its ids."""
 
@@ -91,26 +70,21 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         )
     )
     folder = tmp_path_factory.mktemp("either")
-    warehouse = Whole(folder)
+    warehouse = Warehouse(folder, WHOLE, seeds=True)
     told = {}
     with pytest.MonkeyPatch.context() as environment:
         for crm, connector in (("salesforce", salesforce), ("hubspot", hubspot)):
             warehouse.clear()
             served = _land(world, crm, connector, folder, environment)
             warehouse.build(MODELS, world.config.last_day.isoformat())
-            with duckdb.connect(str(warehouse.file), read_only=True) as connection:
-                connection.execute("set timezone = 'UTC'")
-                told[crm] = Seen(
-                    {
-                        name: connection.execute(f"select * from inputs.input_{name}").df()
-                        for name in KEYS
-                    },
-                    connection.execute(
-                        f"select account_id, month_end_on, sum(mrr_usd) as closing_mrr_usd"
-                        f" from {MONTHS} group by all"
-                    ).df(),
-                    served,
-                )
+            told[crm] = Seen(
+                {name: warehouse.frame(f"select * from inputs.input_{name}") for name in KEYS},
+                warehouse.frame(
+                    "select account_id, month_end_on, sum(mrr_usd) as closing_mrr_usd"
+                    f" from {MONTHS} group by all"
+                ),
+                served,
+            )
     return told
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from ingestion import schemas
 from ingestion.lake import Lake, ensure_anchors, finish_load, write_parquet
-from tests.dbt.project import Warehouse
 from tests.dbt.test_usage_days import land
+from tests.warehouse import Warehouse
 
 PARTS = (
     "staging/usage",

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from ingestion import schemas
 from ingestion.lake import Lake, ensure_anchors, finish_load, write_parquet
-from tests.dbt.project import Warehouse
+from tests.warehouse import Warehouse
 
 PARTS = (
     "staging/lake",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -16,7 +15,7 @@ import pytest
 
 from ingestion import schemas
 from ingestion.lake import Lake, ensure_anchors, write_parquet
-from tests.dbt.project import Warehouse
+from tests.warehouse import Warehouse
 
 MODELS = "+input_usage_daily"
 PARTS = ("staging/usage", "staging/lake", "inputs/usage/input_usage_daily.*")
@@ -175,12 +174,7 @@ def test_killed_build_leaves_nothing_half_done(empty_lake: Lake, warehouse: Ware
     land(lake, "2", [(f"n{d}", at(d), at(days), "u") for d in range(days)])
 
     started = False
-    with subprocess.Popen(
-        warehouse.command(MODELS, as_of, events_per_batch=1),
-        env=warehouse.environment,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as run:
+    with warehouse.start(MODELS, as_of, events_per_batch=1) as run:
         assert run.stdout is not None
         for line in run.stdout:
             if "START sql overwrite_days" in line:

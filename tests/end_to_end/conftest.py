@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -10,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
-import pandas as pd
 import pytest
 
 from orchestration.definitions import build_definitions
@@ -53,26 +50,16 @@ def run_night(
     home: Path, as_of: date, environment: Mapping[str, str], instance: dg.DagsterInstance
 ) -> NightOutcome:
     """Run the nightly job in this process, with the settings of `environment`."""
-    before = dict(os.environ)
-    os.environ.update(environment, TENURE_HOME=str(home))
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**environment, "TENURE_HOME": str(home)}.items():
+            patch.setenv(name, value)
         installation = Installation(home=str(home))
         job = build_definitions({"installation": installation}).resolve_job_def("nightly")
         result = job.execute_in_process(
             instance=instance,
             run_config={"resources": {"night": {"config": {"as_of": as_of.isoformat()}}}},
         )
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
     return NightOutcome(home, as_of, result)
-
-
-def query(database: Path, sql: str) -> pd.DataFrame:
-    """Rows of a query over a DuckDB file."""
-    with duckdb.connect(str(database), read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
-        return connection.execute(sql).df()
 
 
 @pytest.fixture(scope="session")

@@ -22,8 +22,10 @@ from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, content
 from sample_company.world.build import build_world
 from sample_company.world.config import WorldConfig
-from tests.end_to_end.conftest import SEED, NightOutcome, query, run_night
+from tests.end_to_end.conftest import SEED, NightOutcome, run_night
 from tests.truth.compare import differences
+from tests.uncovered import uncovered
+from tests.warehouse import frame
 
 MARTS = (
     "core.dim_accounts",
@@ -57,7 +59,7 @@ def test_every_mart_is_published_and_has_rows(night: NightOutcome) -> None:
 
 
 def test_no_view_and_no_staging_is_published(night: NightOutcome) -> None:
-    views = query(night.database, "select * from duckdb_views() where not internal")
+    views = frame(night.database, "select * from duckdb_views() where not internal")
     assert views.empty
 
 
@@ -71,7 +73,8 @@ def test_a_second_run_changes_no_published_table_and_loads_nothing(
     night: NightOutcome, servers: Any, instance: dg.DagsterInstance
 ) -> None:
     before = content(night.database)
-    again = run_night(night.home, night.as_of, servers, instance)
+    with uncovered():
+        again = run_night(night.home, night.as_of, servers, instance)
     assert content(again.database) == before
     assert again.rows_loaded() == 0
 
@@ -79,7 +82,7 @@ def test_a_second_run_changes_no_published_table_and_loads_nothing(
 def test_every_open_account_has_one_score_of_each_head(
     night: NightOutcome, scores: pd.DataFrame
 ) -> None:
-    open_accounts = query(
+    open_accounts = frame(
         night.warehouse,
         "select account_id from intermediate.int_account_features"
         f" where observed_on = date '{night.as_of}' and is_open",
@@ -96,7 +99,7 @@ def test_contributions_sum_to_the_logit(scores: pd.DataFrame) -> None:
 
 
 def test_churn_risk_shows_every_open_account_with_reasons(night: NightOutcome) -> None:
-    risk = query(night.database, "select * from renewals.churn_risk")
+    risk = frame(night.database, "select * from renewals.churn_risk")
     assert risk["account_id"].is_unique
     assert risk["p_lost_next_renewal"].between(0, 1).all()
 
@@ -112,7 +115,7 @@ def truth(night: NightOutcome, world: Any) -> Any:
 def found(night: NightOutcome, truth: Any) -> Any:
     """Differences between the published core and the truth, by truth table."""
     tables = ("fct_account_months", "fct_mrr_movements", "fct_contract_terms")
-    marts = {table: query(night.database, f"select * from core.{table}") for table in tables}
+    marts = {table: frame(night.database, f"select * from core.{table}") for table in tables}
     assert all(len(mart) > 200 for mart in marts.values())
     return differences(marts, truth, night.as_of)
 
@@ -125,7 +128,7 @@ def test_the_night_equals_the_truth(table: str, found: Any) -> None:
 def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
     installation = Installation(home=str(night.home))
     target = str(installation.dbt_target)
-    with installation.dbt_environment():
+    with uncovered(), installation.dbt_environment():
         outcome = dbtRunner().invoke(
             [
                 *("test", "--select", "test_type:unit"),
@@ -156,16 +159,17 @@ def next_night(
     home = tmp_path_factory.mktemp("next") / "home"
     shutil.copytree(night.home, home, symlinks=True, ignore=shutil.ignore_patterns(".dlt"))
     servers.set_now(world.config.last_day + timedelta(days=1))
-    return run_night(home, world.config.last_day, servers, instance)
+    with uncovered():
+        return run_night(home, world.config.last_day, servers, instance)
 
 
 def past_features(night: NightOutcome, before: str) -> pd.DataFrame:
-    frame = query(
+    features = frame(
         night.warehouse,
         "select * from intermediate.int_account_features"
         f" where observed_on < date '{before}' order by account_id, observed_on",
     )
-    return frame.drop(columns=LABELS)
+    return features.drop(columns=LABELS)
 
 
 def history(home: Path) -> pd.DataFrame:

@@ -7,16 +7,12 @@ expected of it. Dagster, checks and scores take part in `tests/end_to_end`; here
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pandas as pd
 import pytest
 
@@ -30,13 +26,15 @@ from sample_company import testing
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
 from sample_company.world.usage import Usage, delivered_counts, raw_from
+from tests.uncovered import uncovered
+from tests.warehouse import Warehouse, frame
 
-ROOT = Path(__file__).resolve().parents[2]
 #: `small` over three seeds, or with TENURE_TRUTH=demo the large one.
 SIZE: Any = os.environ.get("TENURE_TRUTH", "small")
 CONFIGS = [WorldConfig(size=SIZE, seed=seed) for seed in ((1, 2, 3) if SIZE == "small" else (1,))]
 #: Raw events of some months are enough for a small company: older months come as monthly sums.
 EVENT_DAYS = 200 if SIZE == "small" else None
+WHOLE = ("**/*.sql", "**/*.yml")
 
 
 @dataclass(frozen=True)
@@ -62,9 +60,7 @@ class Case:
 
     def rows(self, sql: str) -> pd.DataFrame:
         """Rows of a query over the warehouse."""
-        with duckdb.connect(str(self.warehouse), read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
-            return connection.execute(sql).df()
+        return frame(self.warehouse, sql)
 
     def truth(self, table: str) -> pd.DataFrame:
         """A truth table."""
@@ -101,9 +97,9 @@ class Case:
 
 
 @pytest.fixture(scope="session")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder that all companies share in turn, so that dbt parses the project once."""
-    return tmp_path_factory.mktemp("truth")
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
+    """What all companies share in turn, so that dbt parses the project once."""
+    return Warehouse(tmp_path_factory.mktemp("truth"), WHOLE, seeds=True)
 
 
 @pytest.fixture(scope="session")
@@ -115,67 +111,37 @@ def worlds() -> Sequence[World]:
 @pytest.fixture(
     scope="session", params=range(len(CONFIGS)), ids=lambda n: f"seed {CONFIGS[n].seed}"
 )
-def case(request: pytest.FixtureRequest, worlds: Sequence[World], place: Path) -> Case:
+def case(request: pytest.FixtureRequest, worlds: Sequence[World], warehouse: Warehouse) -> Case:
     """A company, landed and built."""
-    return land_and_build(worlds[request.param], place)
+    return land_and_build(worlds[request.param], warehouse)
 
 
-def land_and_build(world: World, place: Path) -> Case:
+def land_and_build(world: World, warehouse: Warehouse) -> Case:
     """Land what the company's systems say on the morning after its last day, and build all models.
 
     Args:
         world: the company.
-        place: folder to work in; what another company left there is removed.
+        warehouse: where; what another company left there is removed.
     """
     config = world.config
-    for left in ("lake", "warehouse"):
-        shutil.rmtree(place / left, ignore_errors=True)
-    with testing.running(world, event_days=EVENT_DAYS) as company:
-        before = dict(os.environ)
-        os.environ.update(company, TENURE_HOME=str(place))
-        try:
+    warehouse.clear()
+    with uncovered(), testing.running(world, event_days=EVENT_DAYS) as company:
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in {**company, "TENURE_HOME": str(warehouse.folder)}.items():
+                environment.setenv(name, value)
             settings = load_settings()
-            lake = Lake.at(settings.home)
-            reports = {
-                run.__module__.rsplit(".", 1)[-1]: run(
-                    settings, lake, run_id="truth", as_of=config.last_day, progress=_silent
-                )
-                for run in (desk.run, salesforce.run, stripe.run, usage_load.run)
-            }
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
-    _build(place, config.last_day)
-    kept = place / f"seed{config.seed}.duckdb"
-    (place / "warehouse" / "tenure.duckdb").replace(kept)
+        lake = Lake.at(settings.home)
+        reports = {
+            run.__module__.rsplit(".", 1)[-1]: run(
+                settings, lake, run_id="truth", as_of=config.last_day, progress=_silent
+            )
+            for run in (desk.run, salesforce.run, stripe.run, usage_load.run)
+        }
+    warehouse.build("*", config.last_day.isoformat())
+    kept = warehouse.folder / f"seed{config.seed}.duckdb"
+    warehouse.file.replace(kept)
     return Case(config.seed, world, kept, reports)
 
 
 def _silent(_: str) -> None:
     """No progress wanted."""
-
-
-def _build(place: Path, as_of: date) -> None:
-    (place / "warehouse").mkdir()
-    project = str(ROOT / "dbt_project")
-    target = str(place / "target")
-    done = subprocess.run(
-        [
-            *(str(Path(sys.executable).with_name("dbt")), "--log-level-file", "none", "build"),
-            *("--project-dir", project, "--profiles-dir", project),
-            *("--target-path", target, "--log-path", target, "--no-use-colors"),
-            *("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test"),
-            *("--vars", f"{{as_of: '{as_of}'}}"),
-        ],
-        env={
-            **os.environ,
-            "TENURE_LAKE": str(place / "lake"),
-            "TENURE_WAREHOUSE": str(place / "warehouse" / "tenure.duckdb"),
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=600,
-    )
-    assert done.returncode == 0, done.stdout[-4000:] + done.stderr
