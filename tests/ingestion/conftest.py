@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
@@ -10,8 +11,13 @@ from typing import Any
 
 import pytest
 
+from ingestion.billing import stripe
+from ingestion.crm import salesforce
+from ingestion.desk import files
 from ingestion.lake import Lake
+from ingestion.reports import LoadReport
 from ingestion.settings import Settings, load_settings
+from ingestion.usage import event_files
 from sample_company.testing import Running, running
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
@@ -67,7 +73,7 @@ def serve(world: World, monkeypatch: pytest.MonkeyPatch) -> Serve:
 
     @contextmanager
     def start(**options: Any) -> Iterator[tuple[Running, Settings]]:
-        given = {"now": NOW, "event_days": 3} | options
+        given = {"now": NOW, "event_days": 0} | options
         with running(world, **given) as company:
             for name, value in company.items():
                 monkeypatch.setenv(name, value)
@@ -81,6 +87,44 @@ def silent(_: str) -> None:
 
 
 LOAD: dict[str, Any] = {"run_id": "run", "as_of": NOW, "progress": silent}
+RUNS = {
+    "stripe": stripe.run,
+    "salesforce": salesforce.run,
+    "desk": files.run,
+    "usage": event_files.run,
+}
+
+
+@contextmanager
+def served(world: World, home: Path, event_days: int = 0) -> Iterator[tuple[Running, Settings]]:
+    """Serves the company for longer than a test."""
+    with running(world, now=NOW, event_days=event_days) as company:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in {**company, "TENURE_HOME": str(home)}.items():
+                patch.setenv(name, value)
+            settings = load_settings()
+        yield company, settings
+
+
+Loaded = Callable[[str, Lake], LoadReport]
+
+
+@pytest.fixture(scope="session")
+def loaded(world: World, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loaded]:
+    """Fills a lake with what a first load of a service on `NOW` has landed; loads each once."""
+    place = tmp_path_factory.mktemp("first")
+    with served(world, place, event_days=3) as (_, settings):
+        done: dict[str, tuple[Lake, LoadReport]] = {}
+
+        def fill(service: str, lake: Lake) -> LoadReport:
+            if service not in done:
+                first = Lake.at(place / service)
+                done[service] = (first, RUNS[service](settings, first, **LOAD))
+            first, report = done[service]
+            shutil.copytree(first.root, lake.root)
+            return report
+
+        yield fill
 
 
 def rows_of(lake: Lake, source: str, table: str, columns: str = "*") -> list[tuple[Any, ...]]:

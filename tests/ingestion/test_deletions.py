@@ -16,7 +16,7 @@ from ingestion.lake import Lake
 from ingestion.settings import load_settings
 from sample_company.testing import Running
 from sample_company.world.build import World
-from tests.ingestion.conftest import LOAD, NOW, Serve, rows_of
+from tests.ingestion.conftest import LOAD, NOW, Loaded, Serve, rows_of
 
 LATER = NOW + timedelta(days=9)
 
@@ -46,10 +46,10 @@ def _state(lake: Lake, table: str) -> dict[str, bool]:
 
 
 def test_records_gone_from_the_recycle_bin_get_tombstones(
-    lake: Lake, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, serve: Serve, loaded: Loaded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serve(event_days=0) as (company, settings):
-        salesforce.run(settings, lake, **LOAD)
+    loaded("salesforce", lake)
+    with serve() as (company, settings):
         gone = {i for i, deleted in _state(lake, "campaign").items() if not deleted}
         gone = set(sorted(gone)[:2])
         Hiding(company, monkeypatch, gone)
@@ -68,10 +68,14 @@ def test_records_gone_from_the_recycle_bin_get_tombstones(
 
 
 def test_a_mass_deletion_stops_loudly_and_a_person_may_insist(
-    lake: Lake, serve: Serve, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    lake: Lake,
+    serve: Serve,
+    loaded: Loaded,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with serve(event_days=0) as (company, settings):
-        salesforce.run(settings, lake, **LOAD)
+    loaded("salesforce", lake)
+    with serve() as (company, settings):
         live = {i for i, deleted in _state(lake, "account").items() if not deleted}
         gone = set(sorted(live)[: len(live) // 4])
         Hiding(company, monkeypatch, gone)
@@ -94,7 +98,7 @@ def test_deleted_customers_are_found_by_event_and_by_listing(
     planted = world.truth["truth_mess"]
     planted = planted[planted["mess"].eq("hard_delete") & planted["object"].eq("customers")]
     day = planted["planted_at"].max().date()
-    with serve(now=day - timedelta(days=3), event_days=0) as (company, settings):
+    with serve(now=day - timedelta(days=3)) as (company, settings):
         stripe.run(settings, lake, **LOAD)
         by_listing = Lake.at(tmp_path / "listing")
         shutil.copytree(lake.root, by_listing.root)
@@ -118,6 +122,6 @@ def test_how_many_may_go(gone: int, live: int, limit: float, is_refused: bool) -
 
 
 def test_the_limit_is_a_setting(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    with serve(event_days=0):
+    with serve():
         monkeypatch.setenv("TENURE_DELETION_LIMIT", "0.2")
         assert load_settings().deletion_limit == 0.2

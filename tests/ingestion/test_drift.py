@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -13,24 +11,13 @@ from typing import Any
 import pytest
 
 from ingestion import schemas, windows
-from ingestion.billing import stripe
-from ingestion.crm import salesforce
-from ingestion.desk import files
 from ingestion.drift import DriftBlocked, Watch, kinds_of, written_kind
 from ingestion.lake import Lake
 from ingestion.reports import LoadReport
 from ingestion.settings import Settings, load_settings
-from ingestion.usage import event_files
-from sample_company.testing import Running, running
 from sample_company.world.build import World
-from tests.ingestion.conftest import LOAD, NOW, Serve
+from tests.ingestion.conftest import LOAD, NOW, RUNS, Loaded, Serve, served
 
-RUNS = {
-    "stripe": stripe.run,
-    "salesforce": salesforce.run,
-    "desk": files.run,
-    "usage": event_files.run,
-}
 LATER = NOW + timedelta(days=20)
 
 
@@ -172,37 +159,9 @@ class Outcome:
 
 
 @pytest.fixture(scope="module")
-def first_loads(
-    world: World, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], tuple[Lake, LoadReport]]]:
-    """Lakes after a first load of each service, loaded once; every change gets a copy."""
-    place = tmp_path_factory.mktemp("first")
-    with _served(world, place, 3) as (_, settings):
-        done: dict[str, tuple[Lake, LoadReport]] = {}
-
-        def of(service: str) -> tuple[Lake, LoadReport]:
-            if service not in done:
-                lake = Lake.at(place / service)
-                done[service] = (lake, _run(service, settings, lake, NOW))
-            return done[service]
-
-        yield of
-
-
-@contextmanager
-def _served(world: World, home: Path, event_days: int) -> Iterator[tuple[Running, Settings]]:
-    with running(world, now=NOW, event_days=event_days) as company:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**company, "TENURE_HOME": str(home)}.items():
-                patch.setenv(name, value)
-            settings = load_settings()
-        yield company, settings
-
-
-@pytest.fixture(scope="module")
 def outcomes(
     world: World,
-    first_loads: Callable[[str], tuple[Lake, LoadReport]],
+    loaded: Loaded,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[[Case], Outcome]:
     """What came of a case, each group of cases loaded once."""
@@ -212,20 +171,18 @@ def outcomes(
         number = next(n for n, group in enumerate(GROUPS) if case in group)
         if number not in done:
             home = tmp_path_factory.mktemp("changed")
-            done[number] = _changed(world, GROUPS[number], *first_loads(case.service), home)
+            done[number] = _changed(world, GROUPS[number], loaded, home)
         return done[number]
 
     return of
 
 
-def _changed(
-    world: World, cases: Sequence[Case], loaded: Lake, first: LoadReport, home: Path
-) -> Outcome:
+def _changed(world: World, cases: Sequence[Case], loaded: Loaded, home: Path) -> Outcome:
     service = cases[0].service
     lake = Lake.at(home)
-    shutil.copytree(loaded.root, lake.root)
+    first = loaded(service, lake)
     before = _windows(lake, service)
-    with _served(world, home, 3 if service == "usage" else 0) as (company, settings):
+    with served(world, home, 3 if service == "usage" else 0) as (company, settings):
         for case in cases:
             company.drift.add(
                 case.kind, service=service, object=case.object, field=case.field, to=case.to
@@ -273,10 +230,10 @@ def test_a_change_ends_as_declared(case: Case, outcomes: Callable[[Case], Outcom
 
 
 def test_what_is_blocked_lands_when_it_is_as_before(
-    lake: Lake, serve: Serve, tmp_path: Any
+    lake: Lake, serve: Serve, loaded: Loaded, tmp_path: Any
 ) -> None:
+    loaded("stripe", lake)
     with serve() as (company, settings):
-        stripe.run(settings, lake, **LOAD)
         company.drift.add(
             "new_value", service="stripe", object="subscriptions", field="status", to="frozen"
         )
@@ -294,12 +251,16 @@ def test_what_is_blocked_lands_when_it_is_as_before(
 
 
 def test_a_person_s_word_lets_a_new_stage_in(
-    lake: Lake, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    lake: Lake,
+    serve: Serve,
+    loaded: Loaded,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Any,
 ) -> None:
+    loaded("salesforce", lake)
     own = tmp_path / "own.yaml"
     own.write_text("objects:\n  Opportunity:\n    words:\n      stage_name: [Limbo]\n")
     with serve() as (company, settings):
-        salesforce.run(settings, lake, **LOAD)
         company.drift.add(
             "new_value", service="salesforce", object="Opportunity", field="StageName", to="Limbo"
         )

@@ -15,7 +15,7 @@ from ingestion.lake import Lake
 from ingestion.quality import gate
 from ingestion.settings import SettingsError, load_settings
 from sample_company.servers.salesforce import SalesforceSettings
-from tests.ingestion.conftest import LOAD, NOW, Serve, rows_of
+from tests.ingestion.conftest import LOAD, NOW, Loaded, Serve, rows_of
 
 TABLES = ("account", "contact", "opportunity", "task", "event_relation", "campaign_member", "user")
 
@@ -53,12 +53,11 @@ def test_everything_lands_once_then_nothing_is_new(lake: Lake, serve: Serve) -> 
 
 
 def test_changes_arrive_with_overlap_and_without_repeats(
-    lake: Lake, serve: Serve, tmp_path: Path
+    lake: Lake, serve: Serve, loaded: Loaded, tmp_path: Path
 ) -> None:
-    with serve() as (company, settings):
-        salesforce.run(settings, lake, **LOAD)
-        company.set_now(NOW + timedelta(days=15))
-        later = LOAD | {"as_of": NOW + timedelta(days=15)}
+    loaded("salesforce", lake)
+    later = LOAD | {"as_of": NOW + timedelta(days=15)}
+    with serve(now=later["as_of"]) as (_, settings):
         report = salesforce.run(settings, lake, **later)
         whole = Lake.at(tmp_path / "whole")
         salesforce.run(settings, whole, **later)
@@ -70,18 +69,16 @@ def test_changes_arrive_with_overlap_and_without_repeats(
         assert rows == distinct
 
 
-def test_deleted_and_merged_records_land_as_such(lake: Lake, serve: Serve) -> None:
-    with serve() as (_, settings):
-        report = salesforce.run(settings, lake, **LOAD)
+def test_deleted_and_merged_records_land_as_such(lake: Lake, loaded: Loaded) -> None:
+    report = loaded("salesforce", lake)
     deleted = lake.read("salesforce", "account", "select * from t where is_deleted")
     assert deleted.num_rows == report.tables["account"].deletes > 0
     merged = lake.read("salesforce", "account", "select * from t where master_record_id <> ''")
     assert merged.num_rows > 0
 
 
-def test_histories_hold_ids_and_no_names(lake: Lake, serve: Serve) -> None:
-    with serve() as (_, settings):
-        salesforce.run(settings, lake, **LOAD)
+def test_histories_hold_ids_and_no_names(lake: Lake, loaded: Loaded) -> None:
+    loaded("salesforce", lake)
     owners = lake.read(
         "salesforce", "account_history", "select * from t where field = 'Owner'"
     ).to_pylist()
@@ -136,11 +133,13 @@ def test_wrong_credentials_fail_at_once(
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "server_error", "cut_body", "repeat_page"])
-def test_a_bad_vendor_changes_nothing(kind: Any, lake: Lake, serve: Serve, tmp_path: Path) -> None:
+def test_a_bad_vendor_changes_nothing(
+    kind: Any, lake: Lake, serve: Serve, loaded: Loaded, tmp_path: Path
+) -> None:
     small = SalesforceSettings(batch_size=500)
+    sound = Lake.at(tmp_path / "sound")
+    loaded("salesforce", sound)
     with serve(salesforce=small) as (company, settings):
-        sound = Lake.at(tmp_path / "sound")
-        salesforce.run(settings, sound, **LOAD)
         client = Client.of(settings)
         client.session.sleep = lambda _: None
         company.faults.add(kind, service="salesforce", path="queryAll|/query/", count=4, skip=6)
@@ -184,10 +183,10 @@ def test_a_wrong_configuration_says_what_to_do(tmp_path: Path) -> None:
     assert "privacy" in text
 
 
-def test_backfill_and_reset(lake: Lake, serve: Serve) -> None:
+def test_backfill_and_reset(lake: Lake, serve: Serve, loaded: Loaded) -> None:
+    loaded("salesforce", lake)
     hand = {"run_id": "hand", "progress": LOAD["progress"]}
     with serve() as (_, settings):
-        salesforce.run(settings, lake, **LOAD)
         report = salesforce.backfill(
             settings, lake, resource="case", first=date(2026, 1, 1), last=date(2026, 3, 1), **hand
         )

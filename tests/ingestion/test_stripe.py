@@ -13,7 +13,7 @@ from ingestion.billing import stripe_shapes as shapes
 from ingestion.http import HttpError
 from ingestion.lake import Lake
 from ingestion.quality import gate
-from tests.ingestion.conftest import LOAD, NOW, Serve, rows_of
+from tests.ingestion.conftest import LOAD, NOW, Loaded, Serve, rows_of
 
 TABLES = (
     "customers",
@@ -48,9 +48,8 @@ def test_everything_is_listed_once_then_nothing_is_new(lake: Lake, serve: Serve)
     assert gate.check_load(lake, "stripe", first.load_ids).passed
 
 
-def test_lines_and_charges_are_complete(lake: Lake, serve: Serve) -> None:
-    with serve() as (_, settings):
-        stripe.run(settings, lake, **LOAD)
+def test_lines_and_charges_are_complete(lake: Lake, loaded: Loaded) -> None:
+    loaded("stripe", lake)
     off = lake.read(
         "stripe",
         "invoices",
@@ -63,12 +62,11 @@ def test_lines_and_charges_are_complete(lake: Lake, serve: Serve) -> None:
 
 
 def test_the_feed_brings_the_same_state_as_a_listing(
-    lake: Lake, serve: Serve, tmp_path: Any
+    lake: Lake, serve: Serve, loaded: Loaded, tmp_path: Any
 ) -> None:
     later = NOW + timedelta(days=20)
-    with serve() as (company, settings):
-        stripe.run(settings, lake, **LOAD)
-        company.set_now(later)
+    loaded("stripe", lake)
+    with serve(now=later) as (_, settings):
         fed = stripe.run(settings, lake, **LOAD)
         listed = Lake.at(tmp_path / "listed")
         stripe.run(settings, listed, **LOAD)
@@ -111,7 +109,7 @@ def test_a_gap_beyond_the_feed_forces_a_loud_listing(lake: Lake, serve: Serve) -
 
 
 def test_listings_resume_at_the_last_finished_window(
-    lake: Lake, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+    lake: Lake, serve: Serve, loaded: Loaded, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.setattr("ingestion.landing.FLUSH_ROWS", 500)
     monkeypatch.setattr(stripe, "_BATCH", 300)
@@ -125,8 +123,8 @@ def test_listings_resume_at_the_last_finished_window(
         assert not before.is_last
         company.faults.clear()
         report = stripe.run(settings, lake, **LOAD)
-        whole = Lake.at(tmp_path / "whole")
-        stripe.run(settings, whole, **LOAD)
+    whole = Lake.at(tmp_path / "whole")
+    loaded("stripe", whole)
     assert report.rows > 0
     for table in TABLES:
         assert rows_of(lake, "stripe", table, "id") == rows_of(whole, "stripe", table, "id")
@@ -135,10 +133,12 @@ def test_listings_resume_at_the_last_finished_window(
 
 
 @pytest.mark.parametrize("kind", ["rate_limit", "server_error", "cut_body", "repeat_page"])
-def test_a_bad_vendor_changes_nothing(kind: str, lake: Lake, serve: Serve, tmp_path: Any) -> None:
+def test_a_bad_vendor_changes_nothing(
+    kind: str, lake: Lake, serve: Serve, loaded: Loaded, tmp_path: Any
+) -> None:
+    sound = Lake.at(tmp_path / "sound")
+    loaded("stripe", sound)
     with serve() as (company, settings):
-        sound = Lake.at(tmp_path / "sound")
-        stripe.run(settings, sound, **LOAD)
         session = stripe.connect(settings)
         session.sleep = lambda _: None
         company.faults.add(kind, service="stripe", path="invoices", count=3, skip=2)
@@ -160,11 +160,13 @@ def test_a_closed_resource_is_named_and_the_rest_lands(lake: Lake, serve: Serve)
     assert report.tables["charges"].rows > 0
 
 
-def test_backfill_and_reset_leave_the_nightly_state_alone(lake: Lake, serve: Serve) -> None:
+def test_backfill_and_reset_leave_the_nightly_state_alone(
+    lake: Lake, serve: Serve, loaded: Loaded
+) -> None:
+    loaded("stripe", lake)
     window = {"first": date(2026, 1, 1), "last": date(2026, 1, 31)}
     hand = {"run_id": "hand", "progress": LOAD["progress"]}
     with serve() as (_, settings):
-        stripe.run(settings, lake, **LOAD)
         before = windows.finished(lake, "stripe")
         report = stripe.backfill(settings, lake, resource="invoices", **window, **hand)
         assert windows.finished(lake, "stripe") == before
