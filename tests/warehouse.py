@@ -23,8 +23,6 @@ from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
 
-from tests.uncovered import uncovered
-
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "dbt_project"
 UNTESTED = ("--exclude-resource-type", "test", "--exclude-resource-type", "unit_test")
@@ -122,13 +120,12 @@ class Warehouse:
     def start(self, select: str, as_of: str, **variables: Any) -> subprocess.Popen[str]:
         """Starts to build the models selected in a process of its own."""
         dbt = str(Path(sys.executable).with_name("dbt"))
-        with uncovered():
-            return subprocess.Popen(
-                [dbt, "--no-use-colors", *self.words("run", select, as_of, **variables)],
-                env={**os.environ, **self.environment},
-                stdout=subprocess.PIPE,
-                text=True,
-            )
+        return subprocess.Popen(
+            [dbt, "--no-use-colors", *self.words("run", select, as_of, **variables)],
+            env={**os.environ, **self.environment},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:
         """Rows of a query, instants in UTC."""
@@ -148,7 +145,7 @@ class Warehouse:
 
     @contextmanager
     def _dbt(self) -> Iterator[None]:
-        with uncovered(), pytest.MonkeyPatch.context() as environment:
+        with pytest.MonkeyPatch.context() as environment:
             for name, value in self.environment.items():
                 environment.setenv(name, value)
             try:

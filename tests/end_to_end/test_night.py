@@ -24,7 +24,6 @@ from sample_company.world.build import build_world
 from sample_company.world.config import WorldConfig
 from tests.end_to_end.conftest import SEED, NightOutcome, run_night
 from tests.truth.compare import differences
-from tests.uncovered import uncovered
 from tests.warehouse import frame
 
 MARTS = (
@@ -73,8 +72,7 @@ def test_a_second_run_changes_no_published_table_and_loads_nothing(
     night: NightOutcome, servers: Any, instance: dg.DagsterInstance
 ) -> None:
     before = content(night.database)
-    with uncovered():
-        again = run_night(night.home, night.as_of, servers, instance)
+    again = run_night(night.home, night.as_of, servers, instance)
     assert content(again.database) == before
     assert again.rows_loaded() == 0
 
@@ -128,7 +126,7 @@ def test_the_night_equals_the_truth(table: str, found: Any) -> None:
 def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
     installation = Installation(home=str(night.home))
     target = str(installation.dbt_target)
-    with uncovered(), installation.dbt_environment():
+    with installation.dbt_environment():
         outcome = dbtRunner().invoke(
             [
                 *("test", "--select", "test_type:unit"),
@@ -159,8 +157,7 @@ def next_night(
     home = tmp_path_factory.mktemp("next") / "home"
     shutil.copytree(night.home, home, symlinks=True, ignore=shutil.ignore_patterns(".dlt"))
     servers.set_now(world.config.last_day + timedelta(days=1))
-    with uncovered():
-        return run_night(home, world.config.last_day, servers, instance)
+    return run_night(home, world.config.last_day, servers, instance)
 
 
 def past_features(night: NightOutcome, before: str) -> pd.DataFrame:

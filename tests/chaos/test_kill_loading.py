@@ -15,7 +15,9 @@ from ingestion.crm import salesforce
 from ingestion.desk import files
 from ingestion.lake import Lake
 from ingestion.usage import event_files
-from tests.ingestion.conftest import LOAD, Serve
+from tests.ingestion.conftest import LOAD, Serve, lake, serve, world
+
+__all__ = ["lake", "serve", "world"]
 
 # A life flushes often, so that a kill meets windows, half-written files and finished loads. Lives
 # are forked from a process that has imported everything: the lives are what is to be tested.
@@ -63,7 +65,9 @@ KEYS = {
 
 
 def test_killed_again_and_again_every_row_is_there_once(
-    lake: Lake, serve: Serve, tmp_path: Path
+    lake: Lake,  # noqa: F811
+    serve: Serve,  # noqa: F811
+    tmp_path: Path,
 ) -> None:
     root = Path(__file__).parents[2]
     with serve(event_days=4) as (_, settings):
