@@ -65,8 +65,8 @@ KEYS = {
 
 
 def test_killed_again_and_again_every_row_is_there_once(
-    lake: Lake,  # noqa: F811
-    serve: Serve,  # noqa: F811
+    lake: Lake,
+    serve: Serve,
     tmp_path: Path,
 ) -> None:
     root = Path(__file__).parents[2]
