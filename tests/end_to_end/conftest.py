@@ -72,7 +72,7 @@ def world() -> Any:
 def servers(world: Any) -> Iterator[Any]:
     """Its servers on the morning of its last day, so that a next night exists."""
     # Raw events of some months are enough here, and files are the slow part of a small company.
-    with testing.running(world, now=world.config.last_day, event_days=300) as running:
+    with testing.running(world, now=world.config.last_day, event_days=120) as running:
         yield running
 
 

@@ -22,7 +22,7 @@ for part, tables in (("tables", world.tables), ("truth", world.truth)):
     (out / part).mkdir(parents=True)
     for name, frame in tables.items():
         frame.to_parquet(out / part / f"{name}.parquet", index=False)
-CompanyFiles(world, out / "files", event_days=45).extend(datetime(2026, 7, 1, tzinfo=UTC))
+CompanyFiles(world, out / "files", event_days=14).extend(datetime(2026, 7, 1, tzinfo=UTC))
 paths = sorted(path for path in out.rglob("*") if path.is_file())
 print(json.dumps({str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
                   for path in paths}))
