@@ -14,6 +14,7 @@ invoices as (
     select
         invoices.invoice_id,
         invoices.billing_customer_id,
+        invoices.subscription_id,
         invoices.currency,
         invoices.total,
         invoices.status,
@@ -26,14 +27,18 @@ invoices as (
     where invoices.total > 0 and invoices.status <> 'draft'
 ),
 
--- The one that was paid is the real one, else the one sent first.
+-- The one that was paid is the real one, else the one sent first; of two of one instant the one
+-- that its subscription made.
 ranked as (
     select
         *,
         first_value(invoice_id) over (
             partition by billing_customer_id, currency, total, period_start_at, period_end_at
             order by
-                case status when 'paid' then 0 when 'open' then 1 else 2 end, issued_at, invoice_id
+                case status when 'paid' then 0 when 'open' then 1 else 2 end,
+                issued_at,
+                case when subscription_id is null then 1 else 0 end,
+                invoice_id
         ) as first_invoice_id
     from invoices
     where period_end_at > period_start_at
