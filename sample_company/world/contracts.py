@@ -468,7 +468,8 @@ class Simulator:
         decided = np.where(self.lag[i] == 0, due - hours * HOUR, self._inside("notice", i, month))
         # The letter lay unopened: entered weeks after the term was due, and valid from that day.
         unread = (self.lag[i] == 0) & (self.side[i] < 0)
-        unread &= self.rng.chance("cancelled_late", 0.40, i, month)
+        often = min(0.75, 0.40 * self.config.rarity)
+        unread &= self.rng.chance("cancelled_late", often, i, month)
         found = self.rng.integers("cancelled_late_by", 4, 25, i, month) * DAY
         years = np.where(self.term[i] == 12, 1.0, 0.8 * self.term[i] / 12)
         entered = np.where(unread, due + found + hours * HOUR, decided)

@@ -29,17 +29,29 @@ SMB, MID, ENT = 0, 1, 2
 #: Rows: SMB, mid-market, enterprise.
 SEGMENT_SHARE = (0.50, 0.42, 0.08)
 LOG_ACV = np.log([2_400.0, 40_000.0, 120_000.0])
-SIGMA_ACV = np.array([0.5, 0.5, 0.6])
+SIGMA_ACV = np.array([0.75, 0.65, 0.6])
 ATTENTION = np.array([0.03, 0.08, 0.45])
-GROWTH = np.array([0.015, 0.050, 0.150])
+GROWTH = np.array([0.100, 0.150, 0.160])
 MULTI_LEVEL = np.array([0.02, 0.10, 0.45])
 WIN_SHARE = 0.82
+#: How gladly a contract is signed in each calendar month, January first: quarters and above all the
+#: year are closed with a rush, and summer is slow. Small customers buy by card when they need to.
+SIGNING_SEASON = np.array(
+    [0.60, 0.80, 1.80, 0.70, 0.90, 1.90, 0.65, 0.80, 1.90, 0.80, 0.90, 2.30],
+)
+SEASON_STRENGTH = np.array([0.5, 1.0, 1.3])
+#: Prospects that arrive in each calendar month: few in summer and around New Year. Averages one.
+ARRIVAL_SEASON = np.array(
+    [1.04, 1.04, 1.08, 1.04, 1.06, 1.00, 0.88, 0.88, 1.08, 1.06, 1.02, 0.82],
+)
+#: Months from the first entry in the CRM to the latest signature.
+SALES_CYCLE = np.array([2, 4, 6])
 
 #: Shares and effect of how the account was won (order of schema.ORIGINS).
 ORIGIN_SHARE = np.array([0.70, 0.12, 0.0, 0.10, 0.08])
 ORIGIN_HAZARD = np.array([1.05, 0.60, 0.80, 1.15, 0.80])
 #: What the mess (late signatures, long terms, planted unhappiness) adds is taken off here.
-SEGMENT_HAZARD = np.array([1.03, 1.02, 0.60])
+SEGMENT_HAZARD = np.array([0.98, 0.92, 0.66])
 ORIGIN_CAC = np.array([1.00, 0.45, 0.35, 0.70, 1.40])
 
 REGION_SHARE = (0.50, 0.38, 0.12)
@@ -103,7 +115,8 @@ def create_accounts(config: WorldConfig, rng: Rng) -> Accounts:
     months = np.arange(config.start_month, config.horizon_month + 1)
     counts = []
     for month in months.tolist():
-        mean = config.scale * (3.8 + 9.6 * (month - config.start_month) / 180.0) / WIN_SHARE
+        age = month - config.start_month
+        mean = config.scale * (3.8 + 9.6 * age / 180.0) / WIN_SHARE * ARRIVAL_SEASON[month % 12]
         counts.append(int(rng.poisson("arrivals", mean, month)[0]))
     created = np.repeat(months, counts).astype(np.int64)
     i = np.arange(len(created), dtype=np.int64)
@@ -111,8 +124,7 @@ def create_accounts(config: WorldConfig, rng: Rng) -> Accounts:
     region = rng.choice("region", REGION_SHARE, i)
     wins = rng.chance("wins", WIN_SHARE, i)
     origin = rng.choice("origin", ORIGIN_SHARE, i)
-    longest = np.array([2, 4, 6])[segment]
-    lag = rng.integers("sales_cycle", 0, longest, i)
+    lag = _sales_cycle(rng, i, created, segment)
     second_try = rng.integers("second_try", 7, 25, i)
     contract = created + lag + np.where(origin == ORIGINS.index("lost_deal"), second_try, 0)
     fit = rng.normal("fit", i)
@@ -142,6 +154,17 @@ def create_accounts(config: WorldConfig, rng: Rng) -> Accounts:
         industry=industry,
         leaves_for_good=rng.chance("leaves_for_good", DELETED_SHARE * config.rarity, i),
     )
+
+
+def _sales_cycle(rng: Rng, i: I64, created: I64, segment: I64) -> I64:
+    """Months until the contract starts, drawn by the season of each month that it could start in.
+
+    What signs before the end of its cycle came in time for a quarter; the rest keeps its length.
+    """
+    lags = np.arange(SALES_CYCLE.max())
+    season = SIGNING_SEASON[(created[:, None] + lags) % 12] ** SEASON_STRENGTH[segment][:, None]
+    weights = np.where(lags < SALES_CYCLE[segment][:, None], season, 0.0)
+    return rng.choice("sales_cycle", weights, i) if len(i) else i
 
 
 @dataclass
