@@ -119,7 +119,7 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
         flags = [*self._flags(), "--vars", json.dumps({"as_of": as_of.isoformat()})]
         # A copy: dbt notes in it what it has compiled, and would look there for what the invocation
         # before has not left in the database.
-        manifest = self._parsed().deepcopy()
+        manifest = self._parsed().deepcopy()  # type: ignore[no-untyped-call]
 
         def listen(message: EventMsg) -> None:
             # Of the forty events of a node one is its result; turning the others costs a third of
