@@ -157,7 +157,7 @@ def create_accounts(config: WorldConfig, rng: Rng) -> Accounts:
 
 
 def _sales_cycle(rng: Rng, i: I64, created: I64, segment: I64) -> I64:
-    """Months until the contract starts, drawn by the season of each month that it could start in."""
+    """Months until the contract starts, by the season of each month that it could start in."""
     lags = np.arange(SALES_CYCLE.max())
     season = SIGNING_SEASON[(created[:, None] + lags) % 12] ** SEASON_STRENGTH[segment][:, None]
     weights = np.where(lags < SALES_CYCLE[segment][:, None], season, 0.0)
