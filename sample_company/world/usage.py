@@ -47,8 +47,9 @@ LATE_SHARE, RESENT_SHARE = 0.02, 0.03
 #: Late events come up to 20 days after, and may be sent again three days later; a day of margin.
 _LOOK_BACK_DAYS = 25
 _LOOK_AHEAD_DAYS = 1
-#: Events received a day in the first half of 2026, by the demo company and by the small one.
-_BASE_EVENTS_PER_DAY, _SMALL_EVENTS_PER_DAY = 5_250.0, 505.0
+#: Events received a day in June 2026, by companies of the demo's size and of the small one's: the
+#: mean over seeds, as a single seed's largest customers move it by a quarter.
+_BASE_EVENTS_PER_DAY, _SMALL_EVENTS_PER_DAY = 7_400.0, 630.0
 #: Workspaces of events that nobody owns: one in fifty of the demo company's and of the small one's.
 _SANDBOXES, _SMALL_SANDBOXES, _SANDBOX_SHARE = 28, 4, 0.003
 #: Monday to Sunday, relative.

@@ -58,7 +58,7 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
     kinds = {path.split("/")[0] + Path(path).suffix for path in first}
     assert {"tables.parquet", "truth.parquet", "files.parquet", "files.jsonl", "files.gz",
             "files.csv"} <= kinds  # fmt: skip
-    assert sum(path.startswith("files/events/") for path in first) == 46
+    assert sum(path.startswith("files/events/") for path in first) == 14 + 1
 
 
 def test_another_seed_is_another_company(tmp_path: Path) -> None:
