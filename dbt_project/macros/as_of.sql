@@ -8,7 +8,15 @@
     cast('{{ modules.datetime.date.fromisoformat(var("as_of") | string) + modules.datetime.timedelta(days=1) }} 00:00:00+00:00' as timestamp with time zone)
 {%- endmacro %}
 
-{# Sums of doubles depend on the order threads finish in; rounding keeps a rerun identical. #}
+{#
+    A double as an addend of a sum or an average. Doubles add up to another last digit in each order in which
+    threads finish, and a search, a rank or a rounding can make much of a last digit; decimals add up to the same.
+#}
+{% macro exact(expression, digits=15) -%}
+    cast({{ expression }} as decimal(38, {{ digits }}))
+{%- endmacro %}
+
+{# The last digits of a double depend on machine and compiler; rounding keeps a rebuild elsewhere identical. #}
 {% macro stable(expression, digits=9) -%}
     round(cast({{ expression }} as double), {{ digits }})
 {%- endmacro %}

@@ -355,7 +355,10 @@ weighed as (
     select
         levels.contact_id,
         levels.other_contact_id,
-        sum({{ bits('weights.m / coalesce(weights.u, least(levels.share, 1))') }}) as evidence_bits
+        cast(
+            sum({{ exact(bits('weights.m / coalesce(weights.u, least(levels.share, 1))'), 6) }})
+            as double
+        ) as evidence_bits
     from levels
     inner join weights
         on levels.comparison = weights.comparison and levels.level = weights.level

@@ -66,7 +66,9 @@ summed as (
         max(subscription_amount) as subscription_amount,
         max(percent_off) as greatest_percent_off,
         count(case when percent_off > 0 then 1 end) as percentages,
-        sum(ln(case when percent_off >= 100 then 1 else 1 - cast(percent_off as double) / 100 end))
+        sum({{ exact(
+            'ln(case when percent_off >= 100 then 1 else 1 - cast(percent_off as double) / 100 end)'
+        ) }})
             as log_share_kept,
         sum(case when is_of_item then amount_off else 0 end) as amount_off_item,
         sum(case when is_of_item then 0 else amount_off end) as amount_off_subscription

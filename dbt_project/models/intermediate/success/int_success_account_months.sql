@@ -67,7 +67,7 @@ measured as (
         measurements.success_measure_id,
         measurements.measured_on,
         measurements.value_usd,
-        measurements.attainment,
+        {{ exact('measurements.attainment') }} as attainment,
         row_number() over (
             partition by
                 observations.account_id, observations.observed_on, measurements.success_measure_id

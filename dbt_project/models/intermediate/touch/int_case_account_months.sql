@@ -78,12 +78,20 @@ windows as (
         sum(case when case_type = 'feature_request' then 1 else 0 end) as feature_requests_12m,
         sum(case when is_bug_confirmed and is_closed then 1 else 0 end) as bugs_confirmed_12m,
         max(opened_on) as last_case_on,
-        {{ stable('avg(case when is_in_90d then response_hours end)', 6) }} as response_hours_90d,
-        {{ stable('avg(case when is_in_90d then resolution_hours end)', 6) }}
+        {{ stable(
+            'avg(' ~ exact('case when is_in_90d then response_hours end') ~ ')', 6
+        ) }} as response_hours_90d,
+        {{ stable(
+            'avg(' ~ exact('case when is_in_90d then resolution_hours end') ~ ')', 6
+        ) }}
             as resolution_hours_90d,
-        {{ stable('avg(case when is_in_90d then handoffs end)', 6) }} as handoffs_per_case_90d,
-        {{ stable('avg(case when is_in_90d then csat_score end)', 6) }} as case_csat_90d,
-        {{ stable('avg(csat_score)', 6) }} as case_csat_12m
+        {{ stable(
+            'avg(' ~ exact('case when is_in_90d then handoffs end') ~ ')', 6
+        ) }} as handoffs_per_case_90d,
+        {{ stable(
+            'avg(' ~ exact('case when is_in_90d then csat_score end') ~ ')', 6
+        ) }} as case_csat_90d,
+        {{ stable('avg(' ~ exact('csat_score') ~ ')', 6) }} as case_csat_12m
     from recent
     group by account_id, observed_on
 ),

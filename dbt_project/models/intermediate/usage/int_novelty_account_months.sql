@@ -39,7 +39,10 @@ spread as (
 select
     used.account_id,
     used.observed_on,
-    {{ stable('sum(used.events_90d * (1.0 - spread.account_share)) / sum(used.events_90d)') }}
+    {{ stable(
+        'sum(' ~ exact('used.events_90d * (1.0 - spread.account_share)', 12) ~ ')'
+        ~ ' / cast(sum(used.events_90d) as double)'
+    ) }}
         as novelty_score
 from used
 inner join spread

@@ -130,25 +130,31 @@ survived as (
     from spans
 ),
 
+priced as (
+    select
+        account_id,
+        observed_on,
+        survival_at_start * power(discount_factor, starts_at_month)
+        * ({{ annuity('discount_factor * kept_each_month', 'span_months') }})
+            as present_value_factor,
+        survival_at_start * ({{ annuity('kept_each_month', 'span_months') }}) as expected_months,
+        case
+            when starts_at_month <= 12
+                then survival_at_start
+                    * power(kept_each_month, least(12.0 - starts_at_month, span_months))
+        end as survival_12m
+    from survived
+),
+
 summed as (
     select
         account_id,
         observed_on,
-        sum(
-            survival_at_start * power(discount_factor, starts_at_month)
-            * ({{ annuity('discount_factor * kept_each_month', 'span_months') }})
-        ) as present_value_factor,
-        sum(survival_at_start * ({{ annuity('kept_each_month', 'span_months') }}))
-            as expected_months,
+        sum({{ exact('present_value_factor') }}) as present_value_factor,
+        sum({{ exact('expected_months') }}) as expected_months,
         -- Survival only falls, so the lowest value reached by month 12 is the one at month 12.
-        min(
-            case
-                when starts_at_month <= 12
-                    then survival_at_start
-                        * power(kept_each_month, least(12.0 - starts_at_month, span_months))
-            end
-        ) as survival_12m
-    from survived
+        min(survival_12m) as survival_12m
+    from priced
     group by account_id, observed_on
 )
 

@@ -15,7 +15,9 @@ responses as (
         responses.survey_response_id,
         responses.survey_type,
         responses.score,
-        (responses.score - scales.score_min) / (scales.score_max - scales.score_min) as score_share,
+        {{ exact(
+            '(responses.score - scales.score_min) / (scales.score_max - scales.score_min)'
+        ) }} as score_share,
         responses.respondent_level,
         responses.responded_on,
         {{ visible_on('responses.responded_on', 'responses.known_at') }} as visible_on
@@ -78,10 +80,6 @@ windows as (
                 when survey_type = 'nps' and is_executive and newest_rank_of_level = 1 then score
             end
         ) as exec_nps_last_score,
-        avg(
-            case when survey_type = 'nps' and not coalesce(is_executive, false) then score_share end
-        )
-            as user_nps_share,
         avg(case when survey_type = 'csat' then score_share end) as csat_share,
         avg(
             case

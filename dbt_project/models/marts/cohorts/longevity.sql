@@ -185,7 +185,7 @@ ahead as (
 expected as (
     select
         account_id,
-        sum(exp(log_survival)) as expected_years_remaining,
+        sum({{ exact('exp(log_survival)') }}) as expected_years_remaining,
         -- Nine renewals lead to the tenth year.
         max(case when life_year = 9 then exp(log_survival) end) as p_reach_year_10
     from ahead

@@ -1,4 +1,7 @@
 {% set movements = movement_types() %}
+{% set line_usd = 'cast(lines.amount - coalesce(lines.discount_amount, 0) as double)'
+    ~ ' * coalesce(rates.usd_per_unit, 1)' %}
+
 with
 
 account_months as (
@@ -120,16 +123,10 @@ billed as (
         invoices.month_end_on,
         accounts.segment,
         accounts.region,
-        sum(
-            cast(lines.amount - coalesce(lines.discount_amount, 0) as double)
-            * coalesce(rates.usd_per_unit, 1)
-        )
-            as billed_usd,
+        sum({{ exact(line_usd, 6) }}) as billed_usd,
         sum(
             case
-                when coalesce(lines.is_one_off, false) then 0
-                else cast(lines.amount - coalesce(lines.discount_amount, 0) as double)
-                    * coalesce(rates.usd_per_unit, 1)
+                when coalesce(lines.is_one_off, false) then 0 else {{ exact(line_usd, 6) }}
             end
         ) as billed_recurring_usd
     from invoices

@@ -105,15 +105,20 @@ counted as (
         count(case when was_at_risk_d90 and is_decided then 1 end) as flagged_terms,
         count(case when was_at_risk_d90 and is_lost then 1 end) as flagged_losses,
         count(case when was_at_risk_d90 is not null and is_decided then 1 end) as asked_terms,
-        sum(case when is_undecided then p_renew * due_arr_usd end) as expected_arr_usd,
-        sum(case when is_undecided then p_renew * (1 - p_renew) * due_arr_usd * due_arr_usd end)
-            as variance,
+        sum(case when is_undecided then {{ exact('p_renew * due_arr_usd', 6) }} end)
+            as expected_arr_usd,
         sum(
             case
-                when is_decided and p_lost_at_d90 is not null then (1 - p_lost_at_d90) * due_arr_usd
+                when is_undecided
+                    then {{ exact('p_renew * (1 - p_renew) * due_arr_usd * due_arr_usd', 6) }}
             end
-        )
-            as forecast_at_d90_usd,
+        ) as variance,
+        sum(
+            case
+                when is_decided and p_lost_at_d90 is not null
+                    then {{ exact('(1 - p_lost_at_d90) * due_arr_usd', 6) }}
+            end
+        ) as forecast_at_d90_usd,
         sum(case when is_decided and p_lost_at_d90 is not null then coalesce(kept_arr_usd, 0) end)
             as outcome_of_forecast_usd
     from expected

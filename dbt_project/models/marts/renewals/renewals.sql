@@ -211,7 +211,7 @@ newest_measurements as (
 attained as (
     select
         contract_term_id,
-        avg(attainment) as attainment_at_due
+        avg({{ exact('attainment') }}) as attainment_at_due
     from newest_measurements
     where newest_rank = 1
     group by contract_term_id

@@ -82,7 +82,7 @@ earned as (
     select
         months.account_id,
         months.month_end_on,
-        sum(months.mrr_usd * assumptions.gross_margin_rate) over (
+        sum({{ exact('months.mrr_usd * assumptions.gross_margin_rate', 6) }}) over (
             partition by months.account_id
             order by months.month_end_on
             rows unbounded preceding
@@ -379,8 +379,11 @@ placed as (
                     )
         end as clv_rank,
         {{ percentile_of('true_value_score') }} as true_value_percentile,
-        sum(effort_hours_12m) over (partition by month_end_on) / 12.0
-        * true_value_score / nullif(sum(true_value_score) over (partition by month_end_on), 0)
+        cast(sum({{ exact('effort_hours_12m') }}) over (partition by month_end_on) as double) / 12.0
+        * true_value_score
+        / nullif(
+            cast(sum({{ exact('true_value_score') }}) over (partition by month_end_on) as double), 0
+        )
             as recommended_hours
     from scored
 )
