@@ -6,8 +6,9 @@ expected of it. Dagster, checks and scores take part in `tests/end_to_end`; here
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
@@ -107,12 +108,24 @@ def worlds() -> Sequence[World]:
     return [build_world(config) for config in CONFIGS]
 
 
+@pytest.fixture(scope="session")
+def built(worlds: Sequence[World], warehouse: Warehouse) -> Callable[[int], Case]:
+    """Lands and builds a company when it is first asked for, by its place in the list."""
+    return functools.cache(lambda number: land_and_build(worlds[number], warehouse))
+
+
 @pytest.fixture(
     scope="session", params=range(len(CONFIGS)), ids=lambda n: f"seed {CONFIGS[n].seed}"
 )
-def case(request: pytest.FixtureRequest, worlds: Sequence[World], warehouse: Warehouse) -> Case:
+def case(request: pytest.FixtureRequest, built: Callable[[int], Case]) -> Case:
     """A company, landed and built."""
-    return land_and_build(worlds[request.param], warehouse)
+    return built(request.param)
+
+
+@pytest.fixture(scope="session")
+def cases(built: Callable[[int], Case]) -> Sequence[Case]:
+    """All companies, for what is too rare in one of them to be counted there."""
+    return [built(number) for number in range(len(CONFIGS))]
 
 
 def land_and_build(world: World, warehouse: Warehouse) -> Case:
