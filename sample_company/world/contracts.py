@@ -19,6 +19,7 @@ running number.
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
@@ -184,10 +185,20 @@ LEDGERS: dict[str, dict[str, Any]] = {
         "has_trigger": _B,
         "has_decoy": _B,
     },
-    "programs": {"program": _I, "account": _I, "treated": _B, "at_s": _I},
+    "programs": {
+        "program": _I,
+        "account": _I,
+        "treated": _B,
+        "at_s": _I,
+        "due_s": _I,  # of the next renewal within the horizon, NEVER when there is none to decide
+        "p_without": _F,  # chance that it is lost, had the account not been treated
+        "p_with": _F,
+    },
     "triggers": {"account": _I, "real": _B, "at_s": _I},
 }
 PROGRAMS = ("exec_sponsor", "newsletter", "health_review")
+#: The only one that does anything: it lowers every hazard, for so many months.
+HELPFUL, PROGRAM_MONTHS = 0, 12
 
 
 @dataclass
@@ -340,10 +351,58 @@ class Simulator:
                 picked = i_old[self.rng.chance("enrolled", 0.4, i_old, month, program)]
                 treated = self.rng.chance("arm", 0.5, picked, program)
             self.enrolled[program][picked] = True
-            if program == 0:
-                self.state.program_until[picked[treated]] = month + 12
             at = (month_start_day(month)) * DAY + 9 * HOUR
-            self.out.add("programs", program=program, account=picked, treated=treated, at_s=at)
+            due, p_without, p_with = self._foreseen(picked, month, program)
+            if program == HELPFUL:
+                self.state.program_until[picked[treated]] = month + PROGRAM_MONTHS
+            self.out.add(
+                "programs",
+                program=program,
+                account=picked,
+                treated=treated,
+                at_s=at,
+                due_s=due,
+                p_without=p_without,
+                p_with=p_with,
+            )
+
+    def _foreseen(self, i: I64, month: int, program: int) -> tuple[I64, F64, F64]:
+        """Due instant of the next renewal after enrolment, and its chances of being lost.
+
+        No programme moves the latent state, and what moves it is drawn by account and month. So it
+        can be walked ahead to each decision as it will stand then, and the hazards be asked for
+        twice. Payments that fail and pauses are left out: no programme touches them.
+
+        Returns:
+            Due dates (NEVER where none is open inside the horizon, decided already or not due),
+            the chances of a loss without and with the programme.
+        """
+        first, past = month_start_day(month) + 1, month_start_day(month + PROGRAM_MONTHS)
+        due = self._boundary(i, self.due[i])
+        asked = (self.end_month[i] < 0) & (due // DAY >= first) & (due // DAY < past)
+        kept = np.ones((2, len(i)))
+        ahead = copy.deepcopy(self.state)
+        until = ahead.program_until.copy()
+        for later in range(month, month + PROGRAM_MONTHS + 1):
+            if later > month:
+                lat.step(ahead, self.a, i, later, self.locked_in[i], self.rng)
+            monthly = self.evergreen[i] & (later < self.due[i]) & (self.paused_until[i] < later)
+            at_once = ~self.evergreen[i] & ~self.early[i] & (self.due[i] - self.lag[i] == later)
+            decides = np.flatnonzero(asked & (monthly | at_once))
+            j = i[decides]
+            years = self._years_at_stake(j)
+            for world in range(2):
+                ahead.program_until[j] = until[j]
+                if world and program == HELPFUL:
+                    ahead.program_until[j] = month + PROGRAM_MONTHS
+                h = lat.hazards(ahead, self.a, self.origin, j, later, years)
+                kept[world, decides] *= np.exp(-h.sum(axis=1))
+        return np.where(asked, due, NEVER), 1.0 - kept[0], 1.0 - kept[1]
+
+    def _years_at_stake(self, i: I64) -> F64:
+        """Years of contract that one decision of each account is about."""
+        of_a_term = np.where(self.term[i] == 12, 1.0, 0.8 * self.term[i] / 12)
+        return np.where(self.evergreen[i], EVERGREEN_MONTH_IN_YEARS, of_a_term)
 
     def _mergers(self, i: I64, month: int) -> None:
         able = self._steady(i, month) & ~self.merged[i] & (self.side[i] < 0)
@@ -426,7 +485,6 @@ class Simulator:
         self,
         i: I64,
         month: int,
-        years: Any,
         due: I64,
         decided: I64,
         evergreen: bool,
@@ -436,6 +494,7 @@ class Simulator:
 
         A loss is known from `entered` on where that is given, anything else from `decided` on.
         """
+        years = self._years_at_stake(i)
         h = lat.hazards(self.state, self.a, self.origin, i, month, years)
         p = 1.0 - np.exp(-h.sum(axis=1))
         lost = self.rng.chance("lost", p, i, month)
@@ -471,9 +530,8 @@ class Simulator:
         often = min(0.75, 0.40 * self.config.rarity)
         unread &= self.rng.chance("cancelled_late", often, i, month)
         found = self.rng.integers("cancelled_late_by", 4, 25, i, month) * DAY
-        years = np.where(self.term[i] == 12, 1.0, 0.8 * self.term[i] / 12)
         entered = np.where(unread, due + found + hours * HOUR, decided)
-        lost, cause, stated = self._decide(i, month, years, due, decided, False, entered)
+        lost, cause, stated = self._decide(i, month, due, decided, False, entered)
         self._schedule_end(i[lost], due[lost], entered[lost], VOLUNTARY, cause[lost], stated[lost])
         self._presumed_term(i[lost & unread], due[lost & unread])
         late = ~lost & self.rng.chance("late", 0.06, i, month)
@@ -492,7 +550,7 @@ class Simulator:
             "evergreen_notice", 2 * DAY, 24 * DAY, i, month
         )
         end = self._boundary(i, month + 1)
-        lost, cause, stated = self._decide(i, month, EVERGREEN_MONTH_IN_YEARS, end, decided, True)
+        lost, cause, stated = self._decide(i, month, end, decided, True)
         i = i[lost]
         self._schedule_end(i, end[lost], decided[lost], VOLUNTARY, cause[lost], stated[lost])
         # The renewal of this very month, if any, still takes place.

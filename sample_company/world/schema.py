@@ -436,6 +436,17 @@ TRUTH: dict[str, dict[str, str]] = {
         "hazard_product_gap": "float",
         "hazard_support": "float",
     },
+    "truth_programs": {  # every enrolment, and what the programme does to the renewal due next
+        "program_key": "str",
+        "account_id": "str",
+        "arm": "str",
+        "enrolled_on": "on",
+        # due within 12 months; missing when none is, or when notice had been given
+        "due_on": "on",
+        # chance that it is lost, as the state will stand when it is decided; 0 when it was before
+        "p_lost_without": "float",
+        "p_lost_with": "float",
+    },
     "truth_accounts": {  # planted flags, one row per account of the CRM
         "account_id": "str",
         "account_index": "int",

@@ -498,12 +498,29 @@ def _renewals(book: Book, names: Names) -> pd.DataFrame:
     return frame
 
 
+def _programs(book: Book, names: Names) -> pd.DataFrame:
+    enrolled = ordered(book.sim["programs"], "at_s", "program", "account")
+    never = enrolled["due_s"].eq(con.NEVER).to_numpy()
+    return pd.DataFrame(
+        {
+            "program_key": np.array(con.PROGRAMS, dtype=object)[enrolled["program"].to_numpy()],
+            "account_id": names.account_ids[enrolled["account"].to_numpy()],
+            "arm": np.where(enrolled["treated"], "treated", "control"),
+            "enrolled_on": to_dates(enrolled["at_s"]),
+            "due_on": to_dates(np.where(never, 0, enrolled["due_s"]), never),
+            "p_lost_without": enrolled["p_without"].where(~never),
+            "p_lost_with": enrolled["p_with"].where(~never),
+        }
+    )
+
+
 def build_truth(book: Book, names: Names, last_full_month: int) -> Frames:
     """Count every truth table of money, terms, renewals and mergers at the horizon."""
     merges = ordered(book.sim["merges"], "at_s", "loser")
     tables = _money(book, names, last_full_month)
     tables["truth_terms"] = _terms(book, names)
     tables["truth_renewals"] = _renewals(book, names)
+    tables["truth_programs"] = _programs(book, names)
     tables["truth_merges"] = pd.DataFrame(
         {
             "losing_account_id": names.account_ids[merges["loser"].to_numpy()],
