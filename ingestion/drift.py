@@ -130,11 +130,13 @@ class Watch:
         lake: where base lines and told changes lie.
         source: folder of the lake.
         words: words that a company's own configuration adds: (table, column) -> words.
+        place: where the rows come from, if a table has several ways in; each has its own shape.
     """
 
     lake: Lake
     source: str
     words: dict[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    place: str = ""
     changes: list[Change] = field(default_factory=list)
     learned: list[tuple[str, str, str]] = field(default_factory=list)
     _base: dict[str, dict[str, set[str]]] | None = None
@@ -142,6 +144,7 @@ class Watch:
     _told: set[str] = field(default_factory=set)
     _gone: set[tuple[str, str]] = field(default_factory=set)
     _changed: dict[tuple[str, str], Change] = field(default_factory=dict)
+    _filled_by: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
 
     def records(
         self,
@@ -183,17 +186,19 @@ class Watch:
         taken: set[str] = set()
         filled = {name for some in sources.values() for name in some}
         for column, names in sources.items():
+            self._filled_by[table.name, column] = tuple(names)
             if any(n in fields for n in names) or not names:
                 continue
             is_needed = column in table.needed_columns
-            was_there = any(n in base for n in names)
+            was_there = next((n for n in names if n in base), None)
+            name = was_there or names[0]
             was_told = any((table.name, n) in self._gone for n in names)
-            if not is_needed and (not was_there or was_told):
+            if not is_needed and (was_there is None or was_told):
                 continue
             candidates = [f for f in fresh if f not in filled and f not in taken]
-            likely = _likely(names[0], candidates, fields, _kinds_before(base, names))
+            likely = _likely(name, candidates, fields, _kinds_before(base, names))
             taken |= {likely} if likely else set()
-            found.append(self._missing(table, names[0], likely, is_needed=is_needed))
+            found.append(self._missing(table, name, likely, is_needed=is_needed))
         if table.name not in self._young:
             found += [self._new(table, f, fields[f]) for f in fresh if f not in taken]
             found += [
@@ -208,7 +213,7 @@ class Watch:
         for name, kinds in fields.items():
             known = base.setdefault(name, set())
             for kind in (kinds | {""}) - known:
-                self.learned.append((table.name, name, kind))
+                self.learned.append((self._shape_of(table.name), name, kind))
                 known.add(kind)
 
     def vocabulary(self, table: Table, rows: pa.Table) -> None:
@@ -267,7 +272,8 @@ class Watch:
         """
         blocking = []
         for column, count in counts.items():
-            names = (sources or {}).get(column) or (column,)
+            known = self._filled_by.get((table.name, column), ())
+            names = (*known, *(sources or {}).get(column, ()), column)
             changed = next(
                 (c for n in names if (c := self._changed.get((table.name, n))) is not None), None
             )
@@ -297,6 +303,10 @@ class Watch:
             self._tell(blocking)
             raise DriftBlocked(blocking)
 
+    def has_met(self, table: Table) -> bool:
+        """Whether the table's shape is known from an earlier load."""
+        return bool(self._base_of(table.name))
+
     def take(self) -> tuple[list[Change], list[tuple[str, str, str]]]:
         """What is to land: changes not told before, and fields learned."""
         changes, learned = self.changes, self.learned
@@ -305,11 +315,12 @@ class Watch:
 
     def forget(self, learned: int) -> None:
         """Takes back what was learned beyond a mark, for its rows were dropped."""
-        for table, name, kind in self.learned[learned:]:
-            known = self._base_of(table).get(name, set())
+        for shape, name, kind in self.learned[learned:]:
+            base = (self._base or {}).get(shape, {})
+            known = base.get(name, set())
             known.discard(kind)
             if not known:
-                self._base_of(table).pop(name, None)
+                base.pop(name, None)
         del self.learned[learned:]
 
     # What changes are called
@@ -423,7 +434,10 @@ class Watch:
                     self._told.add(row["change_id"])
                     if row["kind"] in (MISSING_COLUMN, RENAMED_COLUMN):
                         self._gone.add((row["table_name"], row["field"]))
-        return self._base.setdefault(table, {})
+        return self._base.setdefault(self._shape_of(table), {})
+
+    def _shape_of(self, table: str) -> str:
+        return f"{table} of {self.place}" if self.place else table
 
 
 def kinds_of(records: Iterable[Mapping[str, Any]]) -> Kinds:

@@ -68,7 +68,7 @@ FIELDS = Table(
     "A field that a source was found to have, and a kind of its values; the base line of drift.",
     ("table_name", "field", "kind"),
     (
-        C("table_name", T, "Landed table."),
+        C("table_name", T, "Landed table, and the way in where it has several."),
         C("field", T, "The vendor's name of the field."),
         C("kind", T, "text, number, boolean, date, instant, object or list; empty: it is there."),
     ),

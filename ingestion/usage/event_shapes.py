@@ -170,7 +170,7 @@ def _of_parquet(path: Path) -> dict[str, frozenset[str]]:
         if nested:
             rows = next(file.iter_batches(_ROWS, columns=nested), None)
             some = rows.to_pylist() if rows is not None else []
-            found.update(drift.kinds_of(_values_within(row) for row in some))
+            found.update(drift.kinds_of(values_within(row) for row in some))
     return found
 
 
@@ -194,7 +194,7 @@ def _lines(path: Path) -> Iterator[dict[str, Any]]:
             except orjson.JSONDecodeError:
                 continue
             if isinstance(value, dict):
-                yield {k: _parsed(v) for k, v in value.items()} | _values_within(value)
+                yield {k: _parsed(v) for k, v in value.items()} | values_within(value)
 
 
 def _parsed(value: Any) -> Any:
@@ -204,7 +204,7 @@ def _parsed(value: Any) -> Any:
     return value
 
 
-def _values_within(row: Mapping[str, Any]) -> dict[str, Any]:
+def values_within(row: Mapping[str, Any]) -> dict[str, Any]:
     """Fields inside the nested ones, dotted: those that may fill a column, and nested ones.
 
     What else a sender writes into them is the sender's business.

@@ -25,23 +25,27 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import duckdb
 import pyarrow as pa
 
-from ingestion import landing, rejects, windows
+from ingestion import drift, landing, rejects, schemas, windows
+from ingestion.drift import DriftBlocked, Watch
 from ingestion.lake import Lake, finish_load, load_id_of, new_load_id
 from ingestion.rejects import Reject
 from ingestion.reports import LoadReport
+from ingestion.schemas.model import Table
 from ingestion.settings import Settings, UsagePostgresSettings
-from ingestion.usage import event_columns, event_landing
+from ingestion.usage import event_columns, event_landing, event_shapes
 from ingestion.usage.event_landing import EVENTS, SOURCE
 from ingestion.usage.postgres_table import (
+    NEEDED,
     PREFIX,
     Database,
     EventTable,
@@ -55,6 +59,8 @@ RESOURCE = "events_postgres"
 #: Rows of a window, give or take those received in one same instant.
 WINDOW_ROWS = 500_000
 _AHEAD_HOURS = 1
+#: Rows of a window looked at for fields inside JSON.
+_ROWS_LOOKED_AT = 50
 _BROKEN_SHOWN = 100_000
 _REMEDIES = {
     "message_id": "Give every row an id, or name the column that holds it in "
@@ -98,14 +104,8 @@ def run(
         return report
     given = settings.usage.postgres
     landing.begin(lake, SOURCE)
-    with landing.holding(lake, SOURCE), Database(given) as database:
-        load = _Load.begin(database, given, lake, INCREMENT, run_id, report, progress, as_of)
-        before = windows.newest(
-            (w for w in windows.finished(lake, SOURCE) if w.generation in ("", load.generation)),
-            RESOURCE,
-        )
-        cursor = datetime.fromisoformat(before.cursor) if before and before.cursor else None
-        load.increment(cursor, timedelta(hours=given.overlap_hours))
+    with _reading(given, lake, INCREMENT, run_id, report, progress, as_of) as load:
+        load.increment(timedelta(hours=given.overlap_hours))
     report.seconds = time.monotonic() - began
     return report
 
@@ -126,8 +126,7 @@ def backfill(
         return report
     given = settings.usage.postgres
     landing.begin(lake, SOURCE)
-    with landing.holding(lake, SOURCE), Database(given) as database:
-        load = _Load.begin(database, given, lake, BACKFILL, run_id, report, progress)
+    with _reading(given, lake, BACKFILL, run_id, report, progress) as load:
         load.stretch(_midnight(first), _midnight(last + timedelta(days=1)))
     report.seconds = time.monotonic() - began
     return report
@@ -169,43 +168,102 @@ class _Stretch:
     is_last: bool
 
 
+@contextmanager
+def _reading(
+    given: UsagePostgresSettings,
+    lake: Lake,
+    kind: str,
+    run_id: str,
+    report: LoadReport,
+    progress: Callable[[str], None],
+    seen_on: date | None = None,
+) -> Iterator[_Load]:
+    """A load of the table; if its shape forbids that, the report says so and the cursor stays."""
+    with landing.holding(lake, SOURCE), Database(given) as database:
+        generation = hashlib.sha256(identity(database, given).encode()).hexdigest()[:16]
+        watch = Watch(lake, SOURCE, place=f"postgres {generation}")
+        load = _Load(
+            database, given, generation, lake, kind, run_id, report, progress, watch, seen_on
+        )
+        try:
+            yield load
+        except DriftBlocked as error:
+            watch.forget(0)
+            report.table(EVENTS)
+            for change in error.changes:
+                report.block(f"{load.name}: not loaded. {change.sentence()}")
+        load.tell()
+
+
 @dataclass
 class _Load:
     """Reading one table in one run."""
 
     database: Database
-    table: EventTable
+    given: UsagePostgresSettings
     generation: str
     lake: Lake
     kind: str
     run_id: str
     report: LoadReport
     progress: Callable[[str], None]
+    watch: Watch
     seen_on: date | None = None
     read: int = 0
 
-    @classmethod
-    def begin(
-        cls,
-        database: Database,
-        given: UsagePostgresSettings,
-        lake: Lake,
-        kind: str,
-        run_id: str,
-        report: LoadReport,
-        progress: Callable[[str], None],
-        seen_on: date | None = None,
-    ) -> _Load:
-        table = inspect(database, given)
-        named = identity(database, given)
-        for note in table.notes:
-            report.note(note)
-        generation = hashlib.sha256(named.encode()).hexdigest()[:16]
-        return cls(database, table, generation, lake, kind, run_id, report, progress, seen_on)
+    @property
+    def name(self) -> str:
+        """Schema and table, for people."""
+        return f"{self.given.schema}.{self.given.table}"
 
-    def increment(self, cursor: datetime | None, overlap: timedelta) -> None:
+    @cached_property
+    def table(self) -> EventTable:
+        """The table, found fit to be read, its shape compared with the one it had."""
+        found = inspect(self.database, self.given, self._look)
+        for note in found.notes:
+            self.report.note(note)
+        return found
+
+    @cached_property
+    def declared(self) -> Table:
+        """The events as they are declared; without these columns no row of the table is one."""
+        events = schemas.table(SOURCE, EVENTS)
+        fields = (replace(c, needed=c.needed or c.name in NEEDED) for c in events.fields)
+        return replace(events, fields=tuple(fields))
+
+    def tell(self) -> None:
+        """Lands what was noticed of the shape where nothing has landed that it could go with."""
+        if self.watch.changes:
+            load_id = new_load_id(self.lake, SOURCE)
+            event_landing.write_changes(
+                self.lake, load_id, self.watch, self._seen_on, self.run_id, self.report
+            )
+            finish_load(self.lake, SOURCE, load_id)
+            self.report.load_ids.append(load_id)
+
+    @property
+    def _seen_on(self) -> date:
+        return self.seen_on or datetime.now(UTC).date() - timedelta(days=1)
+
+    def _look(
+        self, kinds: drift.Kinds, sources: Mapping[str, tuple[str, ...]], is_fit: bool
+    ) -> None:
+        # A table that was never fit has not changed: its settings are wrong.
+        if is_fit or self.watch.has_met(self.declared):
+            self.watch.fields(self.declared, kinds, sources)
+
+    def increment(self, overlap: timedelta) -> None:
         """Reads from the overlap before the cursor to the newest row."""
         r, relation = self.table.received, self.table.relation
+        before = windows.newest(
+            (
+                w
+                for w in windows.finished(self.lake, SOURCE)
+                if w.generation in ("", self.generation)
+            ),
+            RESOURCE,
+        )
+        cursor = datetime.fromisoformat(before.cursor) if before and before.cursor else None
 
         def look(database: Database) -> tuple[datetime, datetime | None, int]:
             with database.snapshot() as snapshot:
@@ -302,9 +360,11 @@ class _Load:
     ) -> datetime | None:
         """Lands what of a window is new; returns the cursor after it."""
         newest = _one(con, "select max(received_at) from delivered") if stretch.is_last else None
+        self._look_inside(con)
         con.execute(f"create temp table staged as {event_landing.judged(_columns(self.table))}")
         con.execute("drop table delivered")
         known = landed.of_staged(con)
+        self._look_at_instants(con)
         event_landing.keep_first_receipts(con)
         broken = event_landing.rejected(con, _Nameless(), _REMEDIES)
         bad = landed.unheard(broken)
@@ -335,10 +395,24 @@ class _Load:
             bad,
             self.run_id,
             self.report,
-            seen_on=self.seen_on,
+            watch=self.watch,
+            seen_on=self._seen_on,
         )
         landed.add(load_id)
         return moved
+
+    def _look_inside(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Compares the fields inside JSON with those that were there."""
+        some = con.execute(f"select properties from delivered limit {_ROWS_LOOKED_AT}").fetchall()
+        inside = (event_shapes.values_within({"properties": value}) for (value,) in some)
+        self.watch.fields(self.declared, drift.kinds_of(inside), {})
+
+    def _look_at_instants(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Tells a column whose type has changed for the worse from rows that are broken."""
+        unread, total = con.execute(
+            "select count(*) filter (where broken = 'event_at'), count(*) from staged"
+        ).fetchall()[0]
+        self.watch.unreadable_counts(self.declared, {"event_at": unread}, {"event_at": total})
 
     def _count(self, known: int, heard: int) -> None:
         """Counts what will not be landed or rejected, because that was done before."""

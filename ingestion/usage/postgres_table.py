@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 import pyarrow as pa
 
-from ingestion import privacy
+from ingestion import drift, privacy
 from ingestion.settings import SettingsError, UsagePostgresSettings
 from ingestion.usage.event_columns import CANDIDATES
 
@@ -296,8 +296,20 @@ def identity(database: Database, settings: UsagePostgresSettings) -> str:
     return f"{server}/{unquote(parts.path.strip('/'))}/{settings.schema}.{settings.table}"
 
 
-def inspect(database: Database, settings: UsagePostgresSettings) -> EventTable:
+#: Takes the columns with their kinds, the columns that may give each of an event's, and whether the
+#: table is fit to be read.
+Look = Callable[[drift.Kinds, Mapping[str, tuple[str, ...]], bool], None]
+
+
+def inspect(
+    database: Database, settings: UsagePostgresSettings, look: Look | None = None
+) -> EventTable:
     """Looks whether the table is there and fit to be read.
+
+    Args:
+        database: where it is.
+        settings: which table, and how it is to be read.
+        look: shown the table's shape before anything is raised about its columns.
 
     Raises:
         SettingsError: with a message for each thing that is missing or wrong.
@@ -353,6 +365,8 @@ def inspect(database: Database, settings: UsagePostgresSettings) -> EventTable:
     plan = _Plan(name, settings, columns)
     sql = plan.columns()
     problems += plan.problems
+    if look is not None:
+        look(plan.kinds_of_columns(), plan.sources(), not problems)
     if problems:
         raise SettingsError(problems)
     received = plan.chosen["received_at"][0][0]
@@ -404,6 +418,22 @@ class _Plan:
                 found[event] = parts[0] if parts else "null::timestamptz"
             else:
                 found[event] = f"coalesce({', '.join(parts)})" if parts else "null::text"
+        return found
+
+    def kinds_of_columns(self) -> drift.Kinds:
+        """The columns that may be read, and what their types hold."""
+        return {
+            name: frozenset({_kind(column.kind)})
+            for name, column in self._columns.items()
+            if () not in self._excluded.get(name, [])
+        }
+
+    def sources(self) -> dict[str, tuple[str, ...]]:
+        """Event's column -> columns of the table that may give it."""
+        found = {e: tuple(n for n in names if "." not in n) for e, names in CANDIDATES.items()}
+        for event, own in self._settings.columns.items():
+            column, _ = self._split(own)
+            found[event] = (own if column is None else column.name,)
         return found
 
     def _named(self, setting: str, names: Iterable[str]) -> dict[str, list[tuple[str, ...]]]:
@@ -540,6 +570,18 @@ class _Plan:
     def _problem(self, sentence: str) -> None:
         if sentence not in self.problems:
             self.problems.append(sentence)
+
+
+def _kind(type_: str) -> str:
+    if type_ in _JSON:
+        return drift.OBJECT
+    if type_ in _NUMBERS:
+        return drift.NUMBER
+    if type_ in _CALENDAR:
+        return drift.DATE if type_ == "date" else drift.INSTANT
+    if type_.endswith("[]"):
+        return drift.LIST
+    return drift.BOOLEAN if type_ == "boolean" else drift.TEXT
 
 
 def _address(settings: UsagePostgresSettings) -> str:

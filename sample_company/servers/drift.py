@@ -290,6 +290,9 @@ def _change_hubspot(drift: Drift, path: str, value: Any) -> None:
                 drift.kind not in ("new_column", "nested_field") or drift.name in inner
             ):
                 drift.change(inner)
+                if isinstance(inner.get(drift.name), dict):
+                    # All values are text here, nested ones too.
+                    inner[drift.name] = json.dumps(inner[drift.name], sort_keys=True)
 
 
 def _properties(drift: Drift, items: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -300,10 +303,17 @@ def _properties(drift: Drift, items: list[dict[str, Any]]) -> Iterator[dict[str,
             yield {**item, "name": drift.to, "label": drift.to}
         elif drift.kind == "type_change":
             yield {**item, "type": "string", "fieldType": "text"}
+        elif drift.kind == "nested_field":
+            yield {**item, "type": "json", "fieldType": "textarea"}
+        elif drift.kind == "new_value":
+            word = {"value": drift.to, "label": drift.to, "hidden": False}
+            yield {**item, "options": [*item["options"], word]}
         elif drift.kind != "missing_column":
             yield item
-    if drift.kind == "new_column":
-        yield {**items[-1], "name": drift.name, "label": drift.name, "type": "string"}
+    if all(item["name"] != drift.name for item in items):
+        kind = {"new_column": "string", "nested_field": "json"}.get(drift.kind)
+        if kind is not None:
+            yield {**items[-1], "name": drift.name, "label": drift.name, "type": kind}
 
 
 # --- files --------------------------------------------------------------------------------------

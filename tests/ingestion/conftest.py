@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +21,9 @@ from ingestion.usage import event_files
 from sample_company.testing import Running, running
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
+
+if TYPE_CHECKING:
+    from sample_company.servers.postgres import PostgresServer
 
 NOW = date(2026, 5, 1)
 _NAMES = (
@@ -104,6 +107,16 @@ def served(world: World, home: Path, event_days: int = 0) -> Iterator[tuple[Runn
                 patch.setenv(name, value)
             settings = load_settings()
         yield company, settings
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server; each test makes a database of its own."""
+    # Few tests need the driver, which takes its time to load.
+    from sample_company.servers.postgres import PostgresServer
+
+    with PostgresServer() as running_server:
+        yield running_server
 
 
 Loaded = Callable[[str, Lake], LoadReport]

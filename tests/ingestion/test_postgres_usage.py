@@ -7,14 +7,12 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from pydantic import SecretStr
 
 from ingestion import rejects
 from ingestion.lake import Lake
@@ -22,7 +20,6 @@ from ingestion.quality import gate
 from ingestion.settings import (
     Settings,
     SettingsError,
-    UsagePostgresSettings,
     UsageSettings,
     load_settings,
 )
@@ -32,65 +29,13 @@ from sample_company.servers.postgres import PostgresServer
 from sample_company.testing import running
 from sample_company.world.build import World
 from tests.ingestion.conftest import LOAD, silent
-
-TABLE = """
-create table usage_events (
-    event_id text, received_at timestamptz, occurred_at timestamptz, workspace_id text,
-    user_id text, event_name text, properties jsonb, email text
-);
-create index on usage_events (received_at)
-"""
-COLUMNS = "event_id, received_at, occurred_at, workspace_id, user_id, event_name, properties, email"
-
-
-class Place:
-    """A database of a test: its rows, and the settings that lead to them."""
-
-    def __init__(self, server: PostgresServer, name: str, home: Path) -> None:
-        self.server, self.name, self.home = server, name, home
-
-    def run(self, script: str) -> None:
-        self.server.run(script, self.name)
-
-    def add(self, first: int, last: int, **values: str) -> None:
-        """Events `m<first>` to `m<last>`, a minute apart; SQL expressions over `i` may be given."""
-        cells = {
-            "event_id": "'m' || i",
-            "received_at": "timestamptz '2026-03-01 00:00:05Z' + i * interval '1 minute'",
-            "occurred_at": "timestamptz '2026-03-01 00:00:00Z' + i * interval '1 minute'",
-            "workspace_id": "'ws_' || i % 3",
-            "user_id": "'u' || i % 7",
-            "event_name": "'feature_used'",
-            "properties": """'{"feature": "export"}'::jsonb""",
-            "email": "'ada' || i || '@example.com'",
-        } | values
-        if "occurred_at" not in values:
-            # A little before it was received, whenever that is.
-            cells["occurred_at"] = f"least({cells['occurred_at']}, {cells['received_at']})"
-        chosen = ", ".join(cells[c.strip()] for c in COLUMNS.split(","))
-        self.run(
-            f"insert into usage_events ({COLUMNS}) "
-            f"select {chosen} from generate_series({first}, {last}) i"
-        )
-
-    def settings(self, dsn: str | None = None, **more: Any) -> Settings:
-        given = UsagePostgresSettings(SecretStr(dsn or self.server.url(self.name)), **more)
-        return Settings(self.home, "test", usage=UsageSettings(None, postgres=given))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[PostgresServer]:
-    with PostgresServer() as running_server:
-        yield running_server
+from tests.ingestion.product_database import COLUMNS, TABLE, Place
 
 
 @pytest.fixture
 def place(server: PostgresServer, request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     name = request.node.name.split("[")[0][:50] + str(abs(hash(request.node.name)) % 1000)
-    server.create_database(name)
-    made = Place(server, name, tmp_path / "home")
-    made.run(TABLE)
-    return made
+    return Place.made(server, name, tmp_path / "home")
 
 
 @pytest.fixture(autouse=True)
