@@ -768,7 +768,8 @@ def build_crm(
     first_contract = first.fillna(con.NEVER).to_numpy(dtype=np.int64)
     owners = _ownership(book, spells, rng, created, first_contract)
     constant = _constant_columns(book, rng, company, domains)
-    bought = _purchases(book, rng, PURCHASE_SHARE_A_MONTH * config.rarity)
+    # The rarest of all: what makes the rest appear in a small company leaves two of three without.
+    bought = _purchases(book, rng, PURCHASE_SHARE_A_MONTH * config.rarity**2)
     real = _accounts(book, rng, constant, owners, bought, created, names)
     extra, kinds = _extra_accounts(book, rng, real, created, names, start_s)
     accounts = pd.concat([real, extra], ignore_index=True)
