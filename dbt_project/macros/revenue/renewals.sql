@@ -39,18 +39,39 @@
 {%- endmacro %}
 
 {#
-    Why a renewal was in danger, as the data showed 90 days before it: one driver, the first that holds. The flags
-    are columns of int_account_signals under the given alias; unknown flags never decide.
+    Why a renewal was in danger, as the data alone showed 90 days before it: one driver, the first that holds. The
+    flags are columns under the given alias; unknown flags never decide. A change in the customer's own business or
+    budget leaves no trace with its vendor, so no flag names those.
 #}
 {% macro evidenced_driver(seen) -%}
     case
         -- The service that was bought was not delivered: whatever else was well, that comes first.
         when {{ seen }}.is_primary_need_breached then 'primary_need_unmet'
-        -- Nobody left who decided for us, or nobody who decides was spoken with for half a year.
-        when {{ seen }}.is_sponsor_gone or {{ seen }}.is_executive_silent then 'disconnection'
+        -- Nobody left who spoke for us, however long that has been so, or nobody who decides was spoken with for
+        -- half a year.
+        when
+            {{ seen }}.is_sponsor_gone or {{ seen }}.is_executive_silent or {{ seen }}.is_champion_missing
+            then 'disconnection'
         when {{ seen }}.has_competitor_signal then 'competitor'
         when {{ seen }}.is_value_unproven or {{ seen }}.is_usage_falling then 'value_not_realised'
         when {{ seen }}.has_payment_trouble then 'price_budget'
         when {{ seen }}.is_support_strained or {{ seen }}.has_detractor then 'support'
+    end
+{%- endmacro %}
+
+{#
+    Do our own records bear out the driver that a customer named? Null where they could not know. The flags are
+    columns under the given alias.
+#}
+{% macro confirmed_by_data(driver, seen) -%}
+    case {{ driver }}
+        when 'primary_need_unmet' then {{ seen }}.is_primary_need_breached
+        when 'disconnection'
+            then {{ seen }}.is_sponsor_gone or {{ seen }}.is_executive_silent or {{ seen }}.is_champion_missing
+        when 'competitor' then {{ seen }}.has_competitor_signal
+        when 'value_not_realised' then {{ seen }}.is_value_unproven or {{ seen }}.is_usage_falling
+        when 'price_budget' then {{ seen }}.has_payment_trouble
+        when 'product_gap' then {{ seen }}.has_feature_request
+        when 'support' then {{ seen }}.is_support_strained or {{ seen }}.has_detractor
     end
 {%- endmacro %}

@@ -1,4 +1,6 @@
 {% set leads = [180, 90, 60] %}
+{# Who broke off inside the term had left by its due date: there was nothing more to see by then. #}
+{% set leaves_on = "case when outcome = 'lost' then ended_on else due_on end" %}
 with
 
 terms as (
@@ -9,6 +11,7 @@ terms as (
         {% for lead in leads -%}
             {{ last_month_end(days_after('due_on', -lead)) }} as seen_on_d{{ lead }},
         {% endfor -%}
+        {{ last_month_end(days_after(leaves_on, -90)) }} as seen_before_leaving_on,
         due_on
     from {{ ref('fct_contract_terms') }}
 ),
@@ -29,6 +32,33 @@ signals as (
         signals_present,
         signals_known
     from {{ ref('int_account_signals') }}
+),
+
+people as (
+    select
+        account_id,
+        month_end_on,
+        directors_departed_12m,
+        has_champion
+    from {{ ref('int_people_account_months') }}
+),
+
+cases as (
+    select
+        account_id,
+        month_end_on,
+        feature_requests_12m
+    from {{ ref('int_case_account_months') }}
+),
+
+reasons as (
+    select
+        stated_reasons.reason,
+        stated_reasons.driver,
+        drivers.trust_in_words
+    from {{ ref('stated_reasons') }} as stated_reasons
+    inner join {{ ref('departure_driver_functions') }} as drivers
+        on stated_reasons.driver = drivers.driver
 ),
 
 opportunities as (
@@ -60,7 +90,8 @@ facts as (
         started_on,
         due_on,
         outcome,
-        ended_on
+        ended_on,
+        is_involuntary
     from {{ ref('fct_contract_terms') }}
 ),
 
@@ -70,6 +101,7 @@ said as (
     select
         facts.contract_term_id,
         opportunities.loss_reason,
+        opportunities.closed_on,
         row_number() over (
             partition by facts.contract_term_id
             order by opportunities.closed_on desc, opportunities.opportunity_id asc
@@ -85,6 +117,102 @@ said as (
             and opportunities.closed_on
             <= {{ days_after('facts.due_on', var('renewal_grace_days')) }}
     where facts.outcome = 'lost'
+),
+
+stated as (
+    select
+        facts.contract_term_id,
+        coalesce(said.loss_reason, contracts.cancellation_reason) as stated_reason,
+        said.closed_on as reason_recorded_on
+    from facts
+    left join contracts on facts.subscription_id = contracts.subscription_id
+    left join said on facts.contract_term_id = said.contract_term_id and said.newest_rank = 1
+    where facts.outcome = 'lost'
+),
+
+understood as (
+    select
+        stated.contract_term_id,
+        stated.stated_reason,
+        stated.reason_recorded_on,
+        reasons.driver as driver_stated,
+        reasons.trust_in_words
+    from stated
+    left join reasons
+        on
+            replace(replace(lower(trim(stated.stated_reason)), ' ', '_'), '-', '_')
+            = reasons.reason
+),
+
+-- What was known 90 days before the customer left.
+seen as (
+    select
+        terms.contract_term_id,
+        signals.is_sponsor_gone,
+        signals.is_executive_silent,
+        signals.is_primary_need_breached,
+        signals.is_value_unproven,
+        signals.has_competitor_signal,
+        signals.has_payment_trouble,
+        signals.is_usage_falling,
+        signals.is_support_strained,
+        signals.has_detractor,
+        not people.has_champion as is_champion_missing,
+        people.directors_departed_12m > 0 as has_director_left,
+        cases.feature_requests_12m > 0 as has_feature_request
+    from terms
+    left join signals
+        on
+            terms.account_id = signals.account_id
+            and terms.seen_before_leaving_on = signals.month_end_on
+    left join people
+        on
+            terms.account_id = people.account_id
+            and terms.seen_before_leaving_on = people.month_end_on
+    left join cases
+        on
+            terms.account_id = cases.account_id
+            and terms.seen_before_leaving_on = cases.month_end_on
+),
+
+shown as (
+    select
+        seen.contract_term_id,
+        {{ evidenced_driver('seen') }} as driver_seen
+    from seen
+),
+
+-- Do our own records bear out what the customer said?
+checked as (
+    select
+        facts.contract_term_id,
+        facts.is_involuntary,
+        understood.stated_reason,
+        understood.reason_recorded_on,
+        understood.driver_stated,
+        understood.trust_in_words,
+        coalesce({{ confirmed_by_data('understood.driver_stated', 'seen') }}, false)
+            as is_stated_confirmed,
+        coalesce(seen.is_primary_need_breached or seen.is_sponsor_gone, false) as has_hard_fact,
+        shown.driver_seen
+    from facts
+    inner join seen on facts.contract_term_id = seen.contract_term_id
+    inner join shown on facts.contract_term_id = shown.contract_term_id
+    left join understood on facts.contract_term_id = understood.contract_term_id
+),
+
+-- Words and data weighed against each other.
+weighed as (
+    select
+        contract_term_id,
+        case
+            when is_involuntary then 'payment_failed'
+            when trust_in_words = 'full' or is_stated_confirmed then driver_stated
+            when has_hard_fact then driver_seen
+            when trust_in_words = 'unless_refuted' then driver_stated
+            else coalesce(driver_seen, driver_stated)
+        end as driver_evidenced
+    from checked
 ),
 
 -- What winning the same customer back has cost since, each win counted for the loss before it.
@@ -142,30 +270,35 @@ select
         end
             as signals_present_at_d{{ lead }},
     {%- endfor %}
-    seen_90.is_sponsor_gone,
-    seen_90.is_executive_silent,
-    seen_90.is_primary_need_breached,
-    seen_90.is_value_unproven,
-    seen_90.has_competitor_signal,
-    seen_90.has_payment_trouble,
-    seen_90.is_usage_falling,
-    seen_90.is_support_strained,
-    seen_90.has_detractor,
-    case
-        when facts.outcome = 'lost' then coalesce(said.loss_reason, contracts.cancellation_reason)
-    end
-        as driver_stated,
-    {{ evidenced_driver('seen_90') }} as driver_evidenced,
+    seen.is_sponsor_gone,
+    seen.is_executive_silent,
+    seen.is_primary_need_breached,
+    seen.is_value_unproven,
+    seen.has_competitor_signal,
+    seen.has_payment_trouble,
+    seen.is_usage_falling,
+    seen.is_support_strained,
+    seen.has_detractor,
+    seen.is_champion_missing,
+    seen.has_director_left,
+    seen.has_feature_request,
+    checked.stated_reason,
+    checked.reason_recorded_on,
+    checked.driver_stated,
+    checked.driver_seen,
+    weighed.driver_evidenced,
+    checked.is_stated_confirmed,
     resells.resell_cost_usd
 from facts
 inner join terms on facts.contract_term_id = terms.contract_term_id
-left join contracts on facts.subscription_id = contracts.subscription_id
+inner join seen on facts.contract_term_id = seen.contract_term_id
+inner join checked on facts.contract_term_id = checked.contract_term_id
+inner join weighed on facts.contract_term_id = weighed.contract_term_id
 {%- for lead in leads %}
     left join signals as seen_{{ lead }}
         on
             terms.account_id = seen_{{ lead }}.account_id
             and terms.seen_on_d{{ lead }} = seen_{{ lead }}.month_end_on
 {%- endfor %}
-left join said on facts.contract_term_id = said.contract_term_id and said.newest_rank = 1
 left join resells on facts.contract_term_id = resells.contract_term_id
 left join first_signs on facts.contract_term_id = first_signs.contract_term_id
