@@ -84,10 +84,10 @@ class Case:
 
     def events_from(self) -> pd.Timestamp:
         """First instant of the raw events that were landed."""
-        first = self.as_of - timedelta(days=EVENT_DAYS - 1)
-        return max(
-            pd.Timestamp(first, tz="UTC"), pd.Timestamp(raw_from(self.world.config), tz="UTC")
-        )
+        first = pd.Timestamp(raw_from(self.world.config), tz="UTC")
+        if EVENT_DAYS is None:
+            return first
+        return max(first, pd.Timestamp(self.as_of - timedelta(days=EVENT_DAYS - 1), tz="UTC"))
 
     def delivered(self) -> pd.DataFrame:
         """Deliveries of events by day of receipt and of event, see `usage.delivered_counts`."""
