@@ -211,7 +211,7 @@ def _load_batch(
             lake,
             load_id,
             Window(EVENTS, kind, readable[-1].name if readable else "", is_last=True),
-            event_landing.rejected(con, lambda row, number: f"{row['source_file']}#{number}"),
+            event_landing.rejected(con),
             run_id,
             report,
             {FILES: pa.Table.from_pylist(landed, schema=_FILE_SCHEMA)},

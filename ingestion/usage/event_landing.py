@@ -11,8 +11,10 @@ come from (`event_files`, `postgres`) or the names of senders' fields (`event_co
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -149,16 +151,27 @@ def keep_first_receipts(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+class _Nameless:
+    """Keys for rows without a message id: by content, so that reading again gives them again."""
+
+    def __init__(self) -> None:
+        self._met: dict[str, int] = {}
+
+    def __call__(self, row: Mapping[str, Any]) -> str:
+        """The key of a row; equal rows are told apart by a number."""
+        content = json.dumps(row, default=str, sort_keys=True).encode()
+        digest = hashlib.sha256(content).hexdigest()[:16]
+        self._met[digest] = self._met.get(digest, 0) + 1
+        return f"{row['source_file']}#{digest}.{self._met[digest]}"
+
+
 def rejected(
-    con: duckdb.DuckDBPyConnection,
-    nameless: Callable[[Mapping[str, Any], int], str],
-    remedies: Mapping[str, str] | None = None,
+    con: duckdb.DuckDBPyConnection, remedies: Mapping[str, str] | None = None
 ) -> list[Reject]:
-    """The broken rows of `staged` as rejects.
+    """The broken rows of `staged` as rejects; a row without a message id is keyed by its content.
 
     Args:
         con: where they are staged.
-        nameless: the key of a row that has no message id, from the row and its number.
         remedies: remedies by rule, where the usual ones do not fit the way in.
     """
     table = schemas.table(SOURCE, EVENTS)
@@ -166,15 +179,16 @@ def rejected(
         "select * exclude (broken), broken from staged where broken is not null limit "
         f"{_REJECT_SHOWN}"
     ).to_arrow_table()
+    nameless = _Nameless()
     found = []
-    for number, row in enumerate(broken.to_pylist()):
+    for row in broken.to_pylist():
         rule = row.pop("broken")
         field, message, remedy = _RULES[rule]
         kept = {k: v for k, v in row.items() if v is not None and k != "line"}
         if row.get("line"):
             kept["line"] = privacy.mask(str(row["line"]))
         if row["message_id"] is None:
-            kept["message_id"] = nameless(row, number)
+            kept["message_id"] = nameless(row)
         remedy = (remedies or {}).get(rule, remedy)
         found.append(rejects.reject(table, kept, rule, field, message, remedy))
     return found

@@ -23,7 +23,6 @@ or deleted after they landed; events are facts.
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -366,7 +365,7 @@ class _Load:
         known = landed.of_staged(con)
         self._look_at_instants(con)
         event_landing.keep_first_receipts(con)
-        broken = event_landing.rejected(con, _Nameless(), _REMEDIES)
+        broken = event_landing.rejected(con, _REMEDIES)
         bad = landed.unheard(broken)
         fresh = _one(con, "select count(*) from events")
         self._count(known, len(broken) - len(bad))
@@ -481,21 +480,6 @@ class _Landed:
         fresh = [r for r in bad if r.reject_id not in seen]
         seen.update(r.reject_id for r in fresh)
         return fresh
-
-
-class _Nameless:
-    """Keys for rows without a message id: by content, so that reading again gives them again."""
-
-    def __init__(self) -> None:
-        self._met: dict[str, int] = {}
-
-    def __call__(self, row: Mapping[str, Any], number: int) -> str:
-        """The key of a row; equal rows are told apart by a number."""
-        del number
-        content = json.dumps(row, default=str, sort_keys=True).encode()
-        digest = hashlib.sha256(content).hexdigest()[:16]
-        self._met[digest] = self._met.get(digest, 0) + 1
-        return f"{row['source_file']}#{digest}.{self._met[digest]}"
 
 
 def _empty(table: EventTable) -> str:

@@ -7,6 +7,7 @@ planted proves nothing.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import pandas as pd
@@ -60,6 +61,13 @@ STORIES = {
     "has_free_ramp": "free ramp",
     "is_merged_away": "account merger",
 }
+
+#: What a reject says (the rule of an event, else the field) of what was planted.
+SAID_OF = {
+    "before_2000": "clock", "cut_line": "not_json", "no_event": "event", "no_event_at": "event_at",
+    "no_json": "not_json", "no_message_id": "message_id", "unreadable_event_at": "event_at",
+    "future_date": "future", "negative_events": "events", "negative_licences": "licences",
+}  # fmt: skip
 
 
 def test_every_kind_of_mess_is_planted(worlds: Sequence[World]) -> None:
@@ -278,8 +286,23 @@ def test_broken_rows_are_in_quarantine_and_in_no_mart(case: Case) -> None:
         planted["object"].ne("usage_events") | planted["planted_at"].ge(case.events_from())
     ]
     assert len(landed) > 20
-    rejects = case.rows("select table_name, record_id from operations.rejects")
-    assert len(rejects) >= len(landed) * 0.9
+    rejects = case.rows("select table_name, record_id, rule, field from operations.rejects")
+    # Whoever has no id of its own is known by its file.
+    is_event = landed["object"].eq("usage_events")
+    key = landed["record_id"].where(~landed["record_id"].str.contains("#"), landed["other_id"])
+    expected = Counter(
+        zip(
+            landed["object"].where(~is_event, "events"),
+            key,
+            landed["detail"].map(lambda kind: SAID_OF.get(kind, kind)),
+            strict=True,
+        )
+    )
+    said = rejects["field"].where(rejects["table_name"].ne("events"), rejects["rule"])
+    found = Counter(
+        zip(rejects["table_name"], rejects["record_id"].str.split("#").str[0], said, strict=True)
+    )
+    assert found == expected, (found - expected, expected - found)
     assert case.rows("select * from inputs.input_usage_monthly where licences < 0").empty
     late = case.rows(
         f"select max(usage_on) as day from inputs.input_usage_daily where usage_on > '{case.as_of}'"
