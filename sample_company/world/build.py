@@ -37,6 +37,11 @@ def _core(config: WorldConfig) -> World:
     rng = Rng(config.seed)
     sim = simulate(config, rng)
     book = Book(sim)
+    if book.subs.empty:
+        raise ValueError(
+            f"a company of {config.accounts} accounts in fifteen years has no customer yet on "
+            f"{config.last_day}; ask for more accounts, a later horizon or another seed"
+        )
     index = sim.accounts.index
     names = Names(rng, account_ids(rng, index))
     tables, truth, company = build_crm(config, book, rng, names, Holders(book).finally_(index))
@@ -65,6 +70,9 @@ def build_world(config: WorldConfig, *, observables: bool = True) -> World:
         Tables by name (see `schema.TABLES` and the observables' modules) and the truth tables;
         `truth_mess` lists what was planted (that of usage events not for `custom` sizes, whose
         events may be a billion: ask `usage.planted_mess`).
+
+    Raises:
+        ValueError: the company is so small and young that it has no customer.
     """
     world = _core(config)
     tables, truth = dict(world.tables), dict(world.truth)

@@ -143,7 +143,7 @@ def _pairs(contacts: pd.DataFrame, people: pd.DataFrame) -> pd.DataFrame:
         kind=np.where(both["duplicate_of"].eq(right), "duplicate", "job_change"),
         evidence=evidence,
         known_at=both[["born", "other_born"]].max(axis=1),
-        is_still_served=~(left.map(hidden) | right.map(hidden)),
+        is_still_served=~(left.map(hidden).astype(bool) | right.map(hidden).astype(bool)),
     )
     # A copy of one record is no job change, whichever other record it is compared with.
     accounts = of(first, left, "account_id").eq(of(first, right, "account_id"))

@@ -123,7 +123,8 @@ def _champion_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
     ended = number - begins
     month = months["month"].to_numpy().astype("datetime64[D]")
     end_day = month + days(13 * noise.uniform("people.champion_end", key, ended))
-    stops = pd.Series(end_day[ends], index=_run(position, ended)[ends])
+    # Typed, for a company too small for anybody to leave has no day to tell the type by.
+    stops = pd.Series(end_day[ends].astype("datetime64[s]"), index=_run(position, ended)[ends])
     start_day = month + days(14 + 14 * noise.uniform("people.champion_start", key, number))
     entered = accounts["entered_on"].to_numpy().astype("datetime64[D]")
     first_key = accounts["key"].to_numpy()
@@ -137,7 +138,7 @@ def _champion_spells(noise: Noise, panel: Panel) -> pd.DataFrame:
     level = _by_segment(
         noise, "people.champion_level", _CHAMPION_LEVEL, accounts["segment"].iloc[where], *keys
     )
-    end = pd.Series(_run(where, run)).map(stops).to_numpy().astype("datetime64[D]")
+    end = stops.reindex(_run(where, run)).to_numpy().astype("datetime64[D]")
     return pd.DataFrame(
         {
             "position": where,

@@ -85,3 +85,16 @@ def test_wrong_configurations_are_refused() -> None:
         WorldConfig(size="custom")
     with pytest.raises(ValueError, match="lies before the start"):
         WorldConfig(size="demo", horizon=date(2010, 1, 1))
+
+
+@pytest.mark.parametrize("accounts", [1, 5, 60])
+def test_a_company_may_be_very_small(accounts: int) -> None:
+    config = WorldConfig(size="custom", accounts=accounts, seed=2, horizon=date(2016, 6, 30))
+    world = build_world(config)
+    assert len(world.truth["truth_mrr"]) > 0
+    assert world.tables["contacts"]["account_id"].isin(world.tables["accounts"]["account_id"]).all()
+
+
+def test_a_company_without_a_customer_is_refused() -> None:
+    with pytest.raises(ValueError, match="has no customer yet on 2013-06-30; ask for more"):
+        build_world(WorldConfig(size="custom", accounts=1, horizon=date(2013, 6, 30)))
