@@ -699,6 +699,8 @@ def _manual_invoices(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
         invoice = names.make("in_", "manual", u, a, key)
         number = rng.u64("manual_number", u, a, key) % np.uint64(10**8)
         begin = f["period_s"].to_numpy() if key == 1 else created
+        # What was charged for a change counts from the change, and so does its twin.
+        line_begin = np.where(f["reason"] == 2, a, begin) if key == 1 else begin
         finish = f["end_s"].to_numpy() if key == 1 else created
         # Finance takes most of them back and only writes on the others what they are.
         kept = rng.chance("only_marked", 0.3, u, a) & (key == 1)
@@ -756,7 +758,7 @@ def _manual_invoices(book: Book, names: Names, facts: pd.DataFrame) -> Frames:
                     "discount_amount": 0,
                     "discount_id": None,
                     "currency": lower(book.sub(u, "currency")),
-                    "period_start": to_timestamps(begin),
+                    "period_start": to_timestamps(line_begin),
                     "period_end": to_timestamps(finish),
                     "is_proration": False,
                     "is_credit_proration": False,

@@ -595,11 +595,12 @@ def _opportunities(
     from_billing = _yearly(book.state(safe, seen), book.sub(safe, "currency"))
     amount = np.where(real, from_billing, v["guess"].fillna(0.0))
     amount = np.where(v["amount"].notna(), v["amount"], amount)
-    # Someone typed another figure than the one that was billed.
-    typo = won & rng.chance("typo", 0.02, account, kind, key)
+    slip = won & (uid >= 0) & rng.chance("subscription_key_typo", WRONG_KEY_SHARE, uid)
+    # Someone typed another figure than the one that was billed; of one slip a deal, so that what
+    # was billed can be looked up.
+    typo = won & ~slip & rng.chance("typo", 0.02, account, kind, key)
     billed = np.round(amount, 2)
     amount = np.round(np.where(typo, amount * 1.1, amount), 2)
-    slip = won & (uid >= 0) & rng.chance("subscription_key_typo", WRONG_KEY_SHARE, uid)
     signed = names.subscription(np.maximum(uid, 0))
     nowhere = names.make("sub_", "subscription_typo", np.maximum(uid, 0))
     reset = ordered(owners.assign(row=owners.index), "account", "owned_s")

@@ -400,7 +400,10 @@ def _billing(tables: Tables) -> list[pd.DataFrame]:
 
 def _deals(versions: pd.DataFrame) -> list[pd.DataFrame]:
     won = versions[versions["is_won"]].drop_duplicates("opportunity_id")
+    # A deal whose loss was entered late was won for a while; nothing of it differs any more.
+    stays = versions.drop_duplicates("opportunity_id", keep="last").set_index("opportunity_id")
     differs = won[won["billing_amount"].notna() & (won["amount"] != won["billing_amount"])]
+    differs = differs[differs["opportunity_id"].map(stays["is_won"]).astype(bool)]
     wrong = won[won["subscription_id"] != won["crm_subscription_id"]].dropna(
         subset=["subscription_id"]
     )

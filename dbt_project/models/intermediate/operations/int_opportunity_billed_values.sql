@@ -43,7 +43,7 @@ numbered as (
 ),
 
 -- What the deal may stand for: all that the subscription was worth around the day, at its beginning
--- or, renewed late under another one, at its end; or what that day added to it.
+-- or, a renewal signed late under another one, at its end; or what that day added to it.
 candidates as (
     select
         deals.opportunity_id,
@@ -56,7 +56,7 @@ candidates as (
             deals.billing_subscription_id = states.subscription_id
             and (
                 states.state_number = 1
-                or states.state_number_from_end = 1
+                or (deals.opportunity_type = 'renewal' and states.state_number_from_end = 1)
                 or (
                     {{ utc_date('states.valid_from') }}
                     <= {{ days_after('deals.closed_on', slack_days) }}
