@@ -26,6 +26,12 @@ _GREY = "#8d99ae"
 #: A year or month with fewer customers than this at its start says nothing.
 _FEW = 15
 _USAGE_DAYS = 56
+#: Where the name of a cause would not be understood by itself.
+_CAUSES = {
+    "disconnection": "executives out of touch",
+    "price_budget": "price or budget",
+    "business_change": "customer's business changed",
+}
 
 
 # --- what is counted ----------------------------------------------------------------------------
@@ -266,7 +272,7 @@ def _draw_survival(world: World) -> Any:
         own = curves[curves["segment"] == name]
         axes.step(own["month"] / 12, own["share"], where="post", color=_COLOURS[name], label=name)
     axes.set_title("Customers still paying, by years since their first payment")
-    axes.set_xlabel("years")
+    axes.set_xlabel(f"years (drawn as long as {_FEW} customers or more have come that far)")
     axes.set_ylim(0, 1.02)
     axes.set_xlim(0, None)
     _percent(axes.yaxis)
@@ -286,6 +292,7 @@ def _draw_renewals(world: World) -> Any:
     names += ["Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
     axes.set_xticks(range(1, 13), names)
     axes.set_title("When renewals fall due (dotted: evenly over the year)")
+    axes.set_ylabel("share of all renewals")
     _percent(axes.yaxis)
     figure.legend(loc="outside lower center", ncols=2)
     return figure
@@ -309,8 +316,8 @@ def _draw_causes(world: World) -> Any:
     at = np.arange(len(causes))
     axes.barh(at + 0.2, causes["true"], 0.38, color=_COLOURS["enterprise"], label="true cause")
     axes.barh(at - 0.2, causes["stated"], 0.38, color=_GREY, label="what the customer said")
-    axes.set_yticks(at, [str(cause).replace("_", " ") for cause in causes["cause"]])
-    axes.set_title("Why renewals are lost")
+    axes.set_yticks(at, [_CAUSES.get(cause, cause.replace("_", " ")) for cause in causes["cause"]])
+    axes.set_title("Why renewals are lost (share of those lost)")
     _percent(axes.xaxis)
     axes.legend(loc="lower right")
     return figure
@@ -324,7 +331,8 @@ def _draw_prices(world: World) -> Any:
         own = paid[paid["segment"] == name]
         left.hist(own["mrr_usd"], bins, color=_COLOURS[name], alpha=0.75, label=name)
     left.set_xscale("log")
-    left.set_title("MRR of customers, USD")
+    left.xaxis.set_major_formatter(lambda usd, _: f"{usd:,.0f}")
+    left.set_title("MRR of customers, USD (by powers of ten)")
     left.set_ylabel("customers")
     left.legend()
     plans = [
