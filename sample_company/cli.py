@@ -46,17 +46,30 @@ _START_EXAMPLES = """\
 examples:
   python -m sample_company start                          the demo company as of today
   python -m sample_company start --size small             a young company, ready sooner
-  python -m sample_company start --crm hubspot            the same, its CRM being HubSpot
+  python -m sample_company start --crm hubspot            the demo company with HubSpot as its CRM
+  python -m sample_company start --usage postgres         its raw events in a table of PostgreSQL
   python -m sample_company start --seed 2 --now 2026-06-30  another company, at a clock that stands
-It stops by itself after --idle-hours without a request. What it writes lies in .sample_company/.
+Then `make nightly` loads it into Tenure. It stops by itself after --idle-hours without a request.
+What it writes lies in .sample_company/.
+"""
+_STOP = """\
+Ends what `start` has begun; the settings file stays, and leads nowhere until the next start.
 """
 _STOP_EXAMPLES = """\
 What it has built stays in .sample_company/, so the next start takes seconds; `make clean` removes
 it.
 """
+_STATUS = """\
+Says which company `start` has begun, since when, at which date its clock stands, and at which
+addresses its systems answer.
+"""
 _STATUS_EXAMPLES = """\
 Exit code 0 while it runs, 3 while it does not:
   python -m sample_company status || python -m sample_company start
+"""
+_SERVE = """\
+Does what `start` does, but stays in this terminal and writes no settings file: to watch it, or to
+run it under a supervisor of your own.
 """
 _SERVE_EXAMPLES = """\
 Prints the settings that point Tenure at it, and goes on until Ctrl-C:
@@ -105,10 +118,12 @@ examples:
 _DRIFT = """\
 Lets the running company change the shape of what it sends, to see what Tenure makes of it. A change
 holds until `clear`; event files change from the next one on, for delivered files never do.
-  new_column      a field more (--field)         renamed_column  another name (--field, --to)
-  missing_column  a field less (--field)         new_value       a new word (--field, --to)
-  type_change     written otherwise (--field,    nested_field    an object in place of a plain value
-                  --to text | unreadable)                        (--field)
+  new_column      a field more                   renamed_column  another name (--to)
+  missing_column  a field less                   new_value       a new word (--to)
+  nested_field    an object for a plain value    type_change     another type: --to text can still
+  clear           all as it was before                           be read, --to unreadable cannot
+What --object names: an object of the API as the vendor spells it (stripe subscriptions, salesforce
+Opportunity, hubspot deals), a sheet (desk survey_responses), or events (usage).
 """
 _DRIFT_EXAMPLES = """\
 examples:
@@ -117,6 +132,8 @@ examples:
       --to frozen
   python -m sample_company drift renamed_column --service salesforce --object Opportunity
       --field Amount --to Deal_Value__c
+  python -m sample_company drift new_value --service hubspot --object deals --field dealtype
+      --to upsell
   python -m sample_company drift missing_column --service desk --object survey_responses
       --field score
   python -m sample_company drift clear
@@ -191,13 +208,13 @@ def _parser() -> argparse.ArgumentParser:
         help="do nothing where the environment or the settings file names other systems",
     )  # fmt: skip
 
-    stop = command("stop", "stop the background process", "", _STOP_EXAMPLES, _stop)
+    stop = command("stop", "stop the background process", _STOP, _STOP_EXAMPLES, _stop)
     stop.add_argument("--quiet", action="store_true", help="say nothing")
 
-    command("status", "what is running, where, since when", "", _STATUS_EXAMPLES, _status)
+    command("status", "what is running, where, since when", _STATUS, _STATUS_EXAMPLES, _status)
 
     serve = command(
-        "serve", "serve in the foreground until interrupted", "", _SERVE_EXAMPLES, _serve
+        "serve", "serve in the foreground until interrupted", _SERVE, _SERVE_EXAMPLES, _serve
     )
     _world_options(serve)
     _serve_options(serve)
@@ -221,16 +238,17 @@ def _parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     _world_options(export)
     export.add_argument("--now", type=parse_now, default=None, metavar="INSTANT",
-                        help="files up to the day before (default: today)")  # fmt: skip
+                        help="the company's clock (date or ISO instant, UTC); files reach up to "
+                        "the day before (default: today)")  # fmt: skip
     export.add_argument("--event-days", type=int, default=None, metavar="N",
-                        help="raw events of the last N days only")  # fmt: skip
+                        help="raw events of the last N days only (default: 36 months)")  # fmt: skip
     export.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder to write")
     export.add_argument("--tables", action="store_true",
                         help="with --accounts: every table as well, a file a block")  # fmt: skip
     export.add_argument("--truth", action="store_true",
                         help="with --accounts: the truth as well, a file a block")  # fmt: skip
     export.add_argument("--workers", type=int, default=2, metavar="N",
-                        help="with --accounts: processes (default: 2)")  # fmt: skip
+                        help="with --accounts: processes at work at once (default: 2)")  # fmt: skip
 
     fault = command(
         "fault", "make requests to the running company go wrong", _FAULT, _FAULT_EXAMPLES, _fault
@@ -241,19 +259,30 @@ def _parser() -> argparse.ArgumentParser:
                        help="requests to this system only (default: to any)")  # fmt: skip
     fault.add_argument("--path", default="", metavar="REGEX",
                        help="requests whose path and query match only")  # fmt: skip
-    fault.add_argument("--count", type=int, default=1, help="how many requests (default: 1)")
-    fault.add_argument("--skip", type=int, default=0, help="how many pass first")
+    fault.add_argument("--count", type=int, default=1, metavar="N",
+                       help="how many requests go wrong (default: 1)")  # fmt: skip
+    fault.add_argument("--skip", type=int, default=0, metavar="N",
+                       help="how many pass before that (default: 0)")  # fmt: skip
 
     drift = command(
-        "drift", "let the running company change a shape", _DRIFT, _DRIFT_EXAMPLES, _drift
+        "drift",
+        "let the running company change the shape of its data",
+        _DRIFT,
+        _DRIFT_EXAMPLES,
+        _drift,
     )
     drift.add_argument("kind", choices=[*get_args(DriftKind), "clear"], metavar="kind",
                        help="what changes, see above")  # fmt: skip
     drift.add_argument("--service", choices=get_args(Service), default=None,
                        help="whose shape (needed unless clear)")  # fmt: skip
-    drift.add_argument("--object", default="", help="object, table or sheet (needed unless clear)")
-    drift.add_argument("--field", default="", help="the field that changes")
-    drift.add_argument("--to", default="", help="new name, new word, or text | unreadable")
+    drift.add_argument("--object", default="", metavar="NAME",
+                       help="object, sheet or events, see above (needed unless clear)")  # fmt: skip
+    drift.add_argument("--field", default="", metavar="NAME",
+                       help="field that changes; only new_column and nested_field go without: "
+                       "they add loyalty_tier")  # fmt: skip
+    drift.add_argument("--to", default="", metavar="WORD",
+                       help="new name (renamed_column), new word (new_value), text or unreadable "
+                       "(type_change)")  # fmt: skip
 
     plots = command("plots", "draw what the company looks like", _PLOTS, _PLOTS_EXAMPLES, _plots)
     _world_options(plots)
@@ -272,7 +301,8 @@ def _world_options(parser: argparse.ArgumentParser) -> None:
     size.add_argument("--accounts", type=int, default=None, metavar="N",
                       help="another number of customers, won over 15 years")  # fmt: skip
     parser.add_argument("--events-per-day", type=int, default=None, metavar="M",
-                        help="about how many raw usage events arrive a day at the end")  # fmt: skip
+                        help="about how many raw usage events arrive a day at the end (default: "
+                        "as many a customer as in the demo company)")  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, metavar="S",
                         help="which company (default: 1)")  # fmt: skip
 
@@ -288,7 +318,8 @@ def _serve_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--crm", choices=get_args(daemon.Crm), default="salesforce",
                         help="which CRM the company has (default: salesforce)")  # fmt: skip
     parser.add_argument("--usage", choices=get_args(daemon.UsagePlace), default="files",
-                        help="where raw events are (default: files)")  # fmt: skip
+                        help="where raw events are: event files, a table of a PostgreSQL that is "
+                        "started with it, or both (default: files)")  # fmt: skip
     parser.add_argument("--idle-hours", type=float, default=6.0, metavar="H",
                         help="stop after so many hours without a request (default: 6)")  # fmt: skip
 

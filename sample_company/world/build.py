@@ -39,8 +39,8 @@ def _core(config: WorldConfig) -> World:
     book = Book(sim)
     if book.subs.empty:
         raise ValueError(
-            f"a company of {config.accounts} accounts in fifteen years has no customer yet on "
-            f"{config.last_day}; ask for more accounts, a later horizon or another seed"
+            f"the company has no customer yet on {config.last_day}: choose more than "
+            f"{config.accounts} accounts, a later horizon or another seed"
         )
     index = sim.accounts.index
     names = Names(rng, account_ids(rng, index))

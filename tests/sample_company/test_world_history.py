@@ -96,5 +96,5 @@ def test_a_company_may_be_very_small(accounts: int) -> None:
 
 
 def test_a_company_without_a_customer_is_refused() -> None:
-    with pytest.raises(ValueError, match="has no customer yet on 2013-06-30; ask for more"):
+    with pytest.raises(ValueError, match="has no customer yet on 2013-06-30: choose more"):
         build_world(WorldConfig(size="custom", accounts=1, horizon=date(2013, 6, 30)))
