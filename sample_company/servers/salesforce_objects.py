@@ -886,7 +886,7 @@ def _custom(
 
 _TRACKED_ACCOUNT = ("OwnerId", "Type", "Segment__c", "ParentId", "Stripe_Customer_Id__c")
 _TRACKED_OPPORTUNITY = ("OwnerId", "StageName", "Amount", "CloseDate")
-_TRACKED_CONTACT = ("AccountId", "Title", "Level__c", "Roles__c")
+_TRACKED_CONTACT = ("AccountId", "Title", "Level__c", "Roles__c", "Left_On__c")
 
 
 def _history(

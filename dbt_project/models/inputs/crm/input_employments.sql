@@ -105,37 +105,63 @@ spells as (
     where previous_account_id is null or previous_account_id <> account_id
 ),
 
+tracked_days as (
+    select
+        contact_id,
+        cast(nullif(new_value, '') as date) as left_on,
+        created_at as said_at
+    from changes_of_either_crm
+    where field = 'left_on' and created_at < {{ as_of_end() }}
+),
+
+-- A record that follows its person to the next employer forgets the day of leaving the last one;
+-- the history does not.
+sayings as (
+    select
+        contact_id,
+        left_on,
+        version_at as said_at
+    from versions
+    union all
+    select
+        contact_id,
+        {{ come_by('left_on') }} as left_on,
+        said_at
+    from tracked_days
+),
+
 -- The day of leaving that the CRM said last within the spell.
-spell_versions as (
+spell_sayings as (
     select
         spells.contact_id,
         spells.spell_number,
-        versions.left_on,
+        sayings.left_on,
         row_number() over (
             partition by spells.contact_id, spells.spell_number
             order by
                 case
                     when
-                        versions.version_at >= spells.started_at
+                        sayings.said_at >= spells.started_at
                         and (
-                            versions.version_at < spells.next_started_at
+                            sayings.said_at < spells.next_started_at
                             or spells.next_started_at is null
                         )
                         then 0
                     else 1
                 end,
-                versions.version_at desc
+                sayings.said_at desc,
+                sayings.left_on desc
         ) as recency
     from spells
-    inner join versions on spells.contact_id = versions.contact_id
+    inner join sayings on spells.contact_id = sayings.contact_id
 ),
 
 departures as (
     select
         contact_id,
         left_on,
-        min(version_at) as known_at
-    from versions
+        min(said_at) as known_at
+    from sayings
     where left_on is not null
     group by contact_id, left_on
 ),
@@ -143,10 +169,11 @@ departures as (
 tracked_departures as (
     select
         contact_id,
-        min(created_at) as known_at
-    from changes_of_either_crm
-    where field = 'left_on' and new_value is not null and created_at < {{ as_of_end() }}
-    group by contact_id
+        left_on,
+        min(said_at) as known_at
+    from tracked_days
+    where left_on is not null
+    group by contact_id, left_on
 ),
 
 -- Whoever took the roles away on the day of leaving or later knew of it, whatever newer stamp a
@@ -178,23 +205,23 @@ ended as (
         spells.started_at,
         case
             when
-                spell_versions.left_on >= {{ utc_date('spells.started_at') }}
+                spell_sayings.left_on >= {{ utc_date('spells.started_at') }}
                 and (
                     spells.next_started_at is null
-                    or spell_versions.left_on < {{ utc_date('spells.next_started_at') }}
+                    or spell_sayings.left_on < {{ utc_date('spells.next_started_at') }}
                 )
-                then spell_versions.left_on
+                then spell_sayings.left_on
             when spells.next_started_at is not null
                 then {{ utc_date('spells.next_started_at') }}
         end as ended_on,
-        spell_versions.left_on,
+        spell_sayings.left_on,
         spells.next_started_at
     from spells
-    inner join spell_versions
+    inner join spell_sayings
         on
-            spells.contact_id = spell_versions.contact_id
-            and spells.spell_number = spell_versions.spell_number
-            and spell_versions.recency = 1
+            spells.contact_id = spell_sayings.contact_id
+            and spells.spell_number = spell_sayings.spell_number
+            and spell_sayings.recency = 1
 ),
 
 known_ends as (
@@ -224,7 +251,10 @@ known_ends as (
         on ended.contact_id = departures.contact_id and ended.left_on = departures.left_on
     left join role_removals
         on ended.contact_id = role_removals.contact_id and ended.left_on = role_removals.left_on
-    left join tracked_departures on ended.contact_id = tracked_departures.contact_id
+    left join tracked_departures
+        on
+            ended.contact_id = tracked_departures.contact_id
+            and ended.left_on = tracked_departures.left_on
 ),
 
 -- The update that tells of an end takes the roles away with it: an ended spell keeps what was said
