@@ -11,7 +11,7 @@ import math
 import socket
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -280,11 +280,3 @@ class Server:
         if self.faults.watches_pages and request.method == "GET" and response.status == 200:
             self._previous[self.service.page_key(request)] = response
         return response, cut
-
-
-def first_header(request: Request, names: Iterable[str]) -> str | None:
-    """The first of several headers that the request carries."""
-    for name in names:
-        if name in request.headers:
-            return request.headers[name]
-    return None

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from sample_company.rng import Rng
 from sample_company.world.config import WorldConfig
-from sample_company.world.schema import CURRENCIES, ORIGINS
+from sample_company.world.schema import ORIGINS
 
 I64 = NDArray[np.int64]
 F64 = NDArray[np.float64]
@@ -284,8 +284,3 @@ def hazards(
     )
     scale = scale * np.where(state.program_until[i] >= month, PROGRAM_EFFECT, 1.0)
     return np.asarray(h * (scale * years)[:, None])
-
-
-def currency_names() -> NDArray[np.object_]:
-    """Currency codes in the order of `Accounts.currency`."""
-    return np.array(CURRENCIES, dtype=object)

@@ -1,5 +1,13 @@
 with customers as (
-    select * from {{ ref('stg_stripe__customers') }}
+    select
+        customer_id,
+        currency,
+        is_delinquent,
+        is_deleted,
+        created_at,
+        version_at,
+        metadata
+    from {{ ref('stg_stripe__customers') }}
 ),
 
 crm_accounts as (

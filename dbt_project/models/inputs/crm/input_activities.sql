@@ -51,11 +51,47 @@ engagements as (
 ),
 
 activities as (
-    select * from tasks
+    select
+        activity_id,
+        account_id,
+        opportunity_id,
+        employee_id,
+        vendor_type,
+        default_type,
+        event_at,
+        created_at,
+        duration_minutes,
+        is_two_way,
+        acknowledged_on
+    from tasks
     union all
-    select * from events
+    select
+        activity_id,
+        account_id,
+        opportunity_id,
+        employee_id,
+        vendor_type,
+        default_type,
+        event_at,
+        created_at,
+        duration_minutes,
+        is_two_way,
+        acknowledged_on
+    from events
     union all
-    select * from engagements
+    select
+        activity_id,
+        account_id,
+        opportunity_id,
+        employee_id,
+        vendor_type,
+        default_type,
+        event_at,
+        created_at,
+        duration_minutes,
+        is_two_way,
+        acknowledged_on
+    from engagements
 ),
 
 deals as (

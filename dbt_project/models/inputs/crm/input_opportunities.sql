@@ -9,7 +9,29 @@ with deals_of_either_crm as (
 ),
 
 deals as (
-    select * from deals_of_either_crm
+    select
+        opportunity_id,
+        created_at,
+        account_id,
+        opportunity_type,
+        stage_name,
+        is_won,
+        is_closed,
+        amount,
+        currency_iso_code,
+        close_on,
+        owner_id,
+        lead_source,
+        campaign_id,
+        contract_start_on,
+        contract_term_months,
+        loss_reason,
+        lost_to_competitor,
+        acquisition_cost,
+        stripe_subscription_id,
+        is_rip_and_replace,
+        is_known_version
+    from deals_of_either_crm
     where not is_deleted
 ),
 
@@ -46,7 +68,24 @@ later_stages as (
 
 judged as (
     select
-        deals.*,
+        deals.opportunity_id,
+        deals.created_at,
+        deals.account_id,
+        deals.opportunity_type,
+        deals.is_won,
+        deals.amount,
+        deals.currency_iso_code,
+        deals.close_on,
+        deals.owner_id,
+        deals.lead_source,
+        deals.campaign_id,
+        deals.contract_start_on,
+        deals.contract_term_months,
+        deals.loss_reason,
+        deals.lost_to_competitor,
+        deals.acquisition_cost,
+        deals.stripe_subscription_id,
+        deals.is_rip_and_replace,
         case
             when deals.is_known_version then deals.stage_name
             else coalesce(later_stages.stage, deals.stage_name)
