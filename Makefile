@@ -77,7 +77,7 @@ chaos: $(READY)  ## kill the night in each of its phases and compare what is pub
 
 .PHONY: truth
 truth: $(READY)  ## compare the warehouse of the large sample company with what really happened
-	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_mess.py
+	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/demo_scores.py
 
 .PHONY: lock
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock
