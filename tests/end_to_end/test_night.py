@@ -36,6 +36,7 @@ MARTS = (
     "renewals.renewals",
     "renewals.renewal_calendar",
     "renewals.departure_drivers",
+    "renewals.program_results",
     "renewals.churn_risk",
     "cohorts.revenue_retention",
     "cohorts.cohort_retention",
