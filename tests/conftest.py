@@ -26,6 +26,8 @@ LONG = (
 SHARING = ("truth",)
 
 
+# First, because the workers' plugin reads the marks in this very hook.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the long modules first and keep together what shares; a module's own order stays."""
     items.sort(key=_rank)
