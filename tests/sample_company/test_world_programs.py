@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from sample_company.world import World
-from tests.sample_company.world_core import demo_world
+from tests.sample_company.world_core import demo_world, small_world
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,11 @@ def test_a_rolling_contract_stays_with_the_chance_foreseen(
     whole = over[~over["is_lost"] & over["months"].eq(months)]
     assert len(whole) > 200
     np.testing.assert_allclose(1 - np.exp(whole["stays"]), whole["foreseen"], rtol=1e-9)
+
+
+def test_a_later_horizon_only_appends() -> None:
+    start = date(2021, 1, 1)
+    early = small_world(1, date(2025, 3, 17), start).truth["truth_programs"]
+    late = small_world(1, date(2026, 6, 30), start).truth["truth_programs"]
+    assert 0 < len(early) < len(late)
+    pd.testing.assert_frame_equal(early, late.iloc[: len(early)], check_exact=True)
