@@ -9,7 +9,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 BIN := .venv/bin
 READY := .venv/.ready
 # Two workers, a module to one of them, in the order of tests/conftest.py.
-TOGETHER := -n 2 --dist loadgroup --no-loadscope-reorder
+TOGETHER := -n 2 --dist loadfile --no-loadscope-reorder
 
 export TENURE_HOME ?= $(CURDIR)
 export DAGSTER_HOME := $(CURDIR)

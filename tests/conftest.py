@@ -5,9 +5,13 @@ Belongs here: what concerns every test. Must not be here: anything that only one
 
 from __future__ import annotations
 
-import pytest
+from pathlib import PurePosixPath
 
-#: Modules (or folders) of half a minute and more, the longest first: so the workers end at about the same time.
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
+
+#: Modules (or folders) of half a minute and more, the longest first: the workers end together.
 LONG = (
     "end_to_end/test_night.py",
     "truth",
@@ -26,21 +30,25 @@ LONG = (
 SHARING = ("truth",)
 
 
-# First, because the workers' plugin reads the marks in this very hook.
-@pytest.hookimpl(tryfirst=True)
+class TogetherWhatShares(LoadFileScheduling):  # type: ignore[misc]
+    """A module to a worker, or a folder whose modules share what is dear to build."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        module = PurePosixPath(nodeid.partition("::")[0])
+        return str(module.parent if module.parent.name in SHARING else module)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherWhatShares:
+    """Hand the tests out; the order is that of the collection."""
+    return TogetherWhatShares(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the long modules first and keep together what shares; a module's own order stays."""
+    """Put the long modules first; the order within a module stays."""
     items.sort(key=_rank)
-    for item in items:
-        folder = item.path.parent.name
-        shared = folder if folder in SHARING else _module(item)
-        item.add_marker(pytest.mark.xdist_group(shared))
 
 
 def _rank(item: pytest.Item) -> int:
-    name = item.path.parent.name if item.path.parent.name in SHARING else _module(item)
+    folder, module = item.path.parts[-2:]
+    name = folder if folder in SHARING else f"{folder}/{module}"
     return LONG.index(name) if name in LONG else len(LONG)
-
-
-def _module(item: pytest.Item) -> str:
-    return "/".join(item.path.parts[-2:])
