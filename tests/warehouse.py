@@ -17,11 +17,12 @@ from typing import Any
 
 import duckdb
 import pandas as pd
-import pytest
 import yaml
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner, dbtRunnerResult
 from dbt.contracts.graph.manifest import Manifest
+
+from tests.environment import in_environment
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = ROOT / "dbt_project"
@@ -145,9 +146,7 @@ class Warehouse:
 
     @contextmanager
     def _dbt(self) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in self.environment.items():
-                environment.setenv(name, value)
+        with in_environment(self.environment):
             try:
                 yield
             finally:

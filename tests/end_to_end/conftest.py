@@ -16,6 +16,7 @@ from orchestration.installation import Installation
 from sample_company import testing
 from sample_company.world.build import build_world
 from sample_company.world.config import WorldConfig
+from tests.environment import in_environment
 
 SEED = 1
 
@@ -50,9 +51,7 @@ def run_night(
     home: Path, as_of: date, environment: Mapping[str, str], instance: dg.DagsterInstance
 ) -> NightOutcome:
     """Run the nightly job in this process, with the settings of `environment`."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {**environment, "TENURE_HOME": str(home)}.items():
-            patch.setenv(name, value)
+    with in_environment({**environment, "TENURE_HOME": str(home)}):
         installation = Installation(home=str(home))
         job = build_definitions({"installation": installation}).resolve_job_def("nightly")
         result = job.execute_in_process(

@@ -21,6 +21,7 @@ from ingestion.usage import event_files
 from sample_company.testing import Running, running
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
+from tests.environment import in_environment
 
 if TYPE_CHECKING:
     from sample_company.servers.postgres import PostgresServer
@@ -102,9 +103,7 @@ RUNS = {
 def served(world: World, home: Path, event_days: int = 0) -> Iterator[tuple[Running, Settings]]:
     """Serves the company for longer than a test."""
     with running(world, now=NOW, event_days=event_days) as company:
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in {**company, "TENURE_HOME": str(home)}.items():
-                patch.setenv(name, value)
+        with in_environment({**company, "TENURE_HOME": str(home)}):
             settings = load_settings()
         yield company, settings
 

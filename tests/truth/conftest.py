@@ -27,6 +27,7 @@ from sample_company import testing
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
 from sample_company.world.usage import Usage, delivered_counts, raw_from
+from tests.environment import in_environment
 from tests.warehouse import Warehouse, frame
 
 #: `small` over three seeds, or with TENURE_TRUTH=demo the large one.
@@ -138,9 +139,7 @@ def land_and_build(world: World, warehouse: Warehouse) -> Case:
     config = world.config
     warehouse.clear()
     with testing.running(world, event_days=EVENT_DAYS) as company:
-        with pytest.MonkeyPatch.context() as environment:
-            for name, value in {**company, "TENURE_HOME": str(warehouse.folder)}.items():
-                environment.setenv(name, value)
+        with in_environment({**company, "TENURE_HOME": str(warehouse.folder)}):
             settings = load_settings()
         lake = Lake.at(settings.home)
         reports = {

@@ -1,9 +1,26 @@
 with invoices as (
     select
-        stg_invoices.*,
-        coalesce(stg_invoices.finalized_at, stg_invoices.created_at) as issued_at
-    from {{ ref('stg_stripe__invoices') }} as stg_invoices
-    where stg_invoices.status <> 'deleted'
+        invoice_id,
+        customer_id,
+        subscription_id,
+        status,
+        billing_reason,
+        currency,
+        subtotal,
+        total,
+        amount_due,
+        amount_paid,
+        due_at,
+        paid_at,
+        voided_at,
+        marked_uncollectible_at,
+        finalized_at,
+        created_at,
+        attempt_count,
+        is_known_version,
+        coalesce(finalized_at, created_at) as issued_at
+    from {{ ref('stg_stripe__invoices') }}
+    where status <> 'deleted'
 ),
 
 -- A version from after the as-of date is taken back to what had happened by then.

@@ -15,7 +15,18 @@
 with
 
 accounts as (
-    select * from {{ ref('int_account_match_keys') }}
+    select
+        account_id,
+        parent_account_id,
+        billing_customer_id,
+        workspace_id,
+        name_key,
+        domain_key,
+        domain_label,
+        country,
+        industry,
+        employee_count
+    from {{ ref('int_account_match_keys') }}
 ),
 
 policies as (

@@ -3,7 +3,19 @@
 with
 
 contacts as (
-    select * from {{ ref('int_contact_match_keys') }}
+    select
+        contact_id,
+        account_id,
+        former_contact_id,
+        merged_into_contact_id,
+        given_name,
+        family_name,
+        email_key,
+        mailbox_key,
+        email_domain,
+        level,
+        created_at
+    from {{ ref('int_contact_match_keys') }}
 ),
 
 policies as (
