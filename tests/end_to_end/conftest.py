@@ -77,8 +77,8 @@ def servers(world: Any) -> Iterator[Any]:
 
 @pytest.fixture(scope="session")
 def instance() -> Iterator[dg.DagsterInstance]:
-    """A Dagster instance of its own."""
-    with dg.instance_for_test() as instance:
+    """A Dagster instance of its own, in memory: a night's events take long to write to disk."""
+    with dg.DagsterInstance.ephemeral() as instance:
         yield instance
 
 
