@@ -15,9 +15,9 @@ from ingestion.crm import salesforce
 from ingestion.desk import files
 from ingestion.lake import Lake
 from ingestion.usage import event_files
-from tests.ingestion.conftest import LOAD, Serve, lake, serve, world
+from tests.ingestion.conftest import LOAD, Serve, clean_environment, lake, serve, world
 
-__all__ = ["lake", "serve", "world"]
+__all__ = ["clean_environment", "lake", "serve", "world"]
 
 # A life flushes often, so that a kill meets windows, half-written files and finished loads. Lives
 # are forked from a process that has imported everything: the lives are what is to be tested.

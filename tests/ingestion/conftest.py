@@ -52,7 +52,7 @@ _NAMES = (
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in _NAMES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TENURE_HOME", str(tmp_path / "home"))
