@@ -73,7 +73,7 @@ lint: $(READY)  ## check style, types, import rules and SQL
 
 .PHONY: chaos
 chaos: $(READY)  ## kill the night in each of its phases and compare what is published
-	@$(BIN)/python -m pytest -p no:cacheprovider tests/chaos
+	@$(BIN)/python -m pytest -p no:cacheprovider -n 2 tests/chaos
 
 .PHONY: truth
 truth: $(READY)  ## compare the warehouse of the large sample company with what really happened

@@ -6,6 +6,7 @@ Belongs here: what concerns every test. Must not be here: anything that only one
 from __future__ import annotations
 
 from pathlib import PurePosixPath
+from typing import Any
 
 import pytest
 from xdist.remote import Producer
@@ -38,9 +39,9 @@ class TogetherWhatShares(LoadFileScheduling):  # type: ignore[misc]
         return str(module.parent if module.parent.name in SHARING else module)
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> TogetherWhatShares:
-    """Hand the tests out; the order is that of the collection."""
-    return TogetherWhatShares(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Any:
+    """Hand the tests out in the order of the collection; other ways of doing so stay xdist's."""
+    return TogetherWhatShares(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

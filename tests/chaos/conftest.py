@@ -69,5 +69,6 @@ def run_night() -> Night:
 def company() -> Iterator[tuple[Any, date, Mapping[str, str]]]:
     """A small company's servers, the night they are ready for, and the settings that reach them."""
     world = build_world(WorldConfig(size="small", seed=2))
-    with testing.running(world) as running:
+    # Raw events of some months: what is tried is the dying, again and again.
+    with testing.running(world, event_days=120) as running:
         yield running, world.config.last_day, running
