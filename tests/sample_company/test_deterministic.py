@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parents[2]
 #: Builds a company, writes everything there is of it, and prints a checksum a file.
 SCRIPT = """
@@ -46,13 +48,21 @@ def checksums(run: subprocess.Popen[str]) -> dict[str, str]:
     return found
 
 
-def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    """Checksums of the files of one company written twice, and of another."""
     # Neither the order of sets nor the machine's time zone may matter.
+    folder = tmp_path_factory.mktemp("companies")
     runs = [
-        start(tmp_path / "first", 1, PYTHONHASHSEED="1", TZ="UTC"),
-        start(tmp_path / "second", 1, PYTHONHASHSEED="2", TZ="Asia/Tokyo"),
+        start(folder / "first", 1, PYTHONHASHSEED="1", TZ="UTC"),
+        start(folder / "second", 1, PYTHONHASHSEED="2", TZ="Asia/Tokyo"),
+        start(folder / "other", 2),
     ]
-    first, second = (checksums(run) for run in runs)
+    return [checksums(run) for run in runs]
+
+
+def test_two_runs_write_the_same_bytes(written: list[dict[str, str]]) -> None:
+    first, second, _ = written
     assert set(first) == set(second)
     assert [path for path in first if first[path] != second[path]] == []
     kinds = {path.split("/")[0] + Path(path).suffix for path in first}
@@ -61,9 +71,8 @@ def test_two_runs_write_the_same_bytes(tmp_path: Path) -> None:
     assert sum(path.startswith("files/events/") for path in first) == 14 + 1
 
 
-def test_another_seed_is_another_company(tmp_path: Path) -> None:
-    runs = [start(tmp_path / str(seed), seed) for seed in (2, 3)]
-    first, other = (checksums(run) for run in runs)
+def test_another_seed_is_another_company(written: list[dict[str, str]]) -> None:
+    first, _, other = written
     for path in ("truth/truth_mrr.parquet", "tables/invoices.parquet", "truth/truth_mess.parquet",
                  "files/desk/survey_responses.csv", "files/events/manifest.jsonl"):  # fmt: skip
         assert first[path] != other[path], path

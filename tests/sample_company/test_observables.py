@@ -21,11 +21,9 @@ from sample_company.ids import salesforce_ids
 from sample_company.rng import Rng
 from sample_company.world import World, WorldConfig
 from sample_company.world.noise import Noise, fold, key_of, poisson_inverse, spread
-from sample_company.world.observables import add_observables
 from sample_company.world.offer import DECOY, STICKY
 from sample_company.world.panel import Panel, build_panel, plain_ids, plain_texts
 from sample_company.world.people import add_people
-from sample_company.world.schema import TABLES
 from sample_company.world.usage import iter_usage_days, raw_from
 from tests.sample_company.world_core import middling_world, shared, without_slips
 
@@ -120,15 +118,6 @@ def test_poisson_counts_have_the_right_mean_and_variance() -> None:
 
 
 # --- repeatable and prefix-stable -----------------------------------------------------------------
-
-
-def test_same_seed_same_tables() -> None:
-    world = small()
-    given = {name: world.tables[name] for name in TABLES}
-    again = add_observables(given, world.config, Rng(world.config.seed))
-    for name, frame in again.items():
-        kept = world.truth[name] if name.startswith("truth_") else world.tables[name]
-        pd.testing.assert_frame_equal(kept, frame, check_exact=True)
 
 
 @pytest.mark.parametrize("name", OBSERVED)
