@@ -32,7 +32,8 @@
         curve ms  = w (beta K2 - K1)                   K2 = sum k / (beta + i - 1)^2
         curve ss  = slope s - L - beta^2 K2 + T^2 R2   R2 = sum r / (T + i - 1)^2
 #}
-{% macro sbg_fit_ctes(hazards, keys, name, steps=14) -%}
+{% macro sbg_fit_ctes(hazards, keys, name) -%}
+{% set steps = var('newton_steps', 14) | int %}
 {% set key_list = keys | join(', ') %}
 {% set highest_logit = 9.0 %}
 {% set highest_likeness = 8.0 %}
