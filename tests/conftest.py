@@ -5,7 +5,7 @@ Belongs here: what concerns every test. Must not be here: anything that only one
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import PurePath, PurePosixPath
 from typing import Any
 
 import pytest
@@ -25,8 +25,6 @@ LONG = (
     "ingestion/test_postgres_usage.py",
     "dbt/test_usage_days.py",
 )
-
-
 #: Folders whose modules share what is dear to build; elsewhere a worker takes a module.
 SHARING = ("truth",)
 
@@ -35,8 +33,7 @@ class TogetherWhatShares(LoadFileScheduling):  # type: ignore[misc]
     """A module to a worker, or a folder whose modules share what is dear to build."""
 
     def _split_scope(self, nodeid: str) -> str:
-        module = PurePosixPath(nodeid.partition("::")[0])
-        return str(module.parent if module.parent.name in SHARING else module)
+        return _unit(PurePosixPath(nodeid.partition("::")[0]))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Any:
@@ -50,6 +47,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _rank(item: pytest.Item) -> int:
-    folder, module = item.path.parts[-2:]
-    name = folder if folder in SHARING else f"{folder}/{module}"
-    return LONG.index(name) if name in LONG else len(LONG)
+    unit = _unit(item.path)
+    return LONG.index(unit) if unit in LONG else len(LONG)
+
+
+def _unit(module: PurePath) -> str:
+    """What a worker takes at once: a folder or a module, as `LONG` writes it."""
+    folder = module.parent.name
+    return folder if folder in SHARING else f"{folder}/{module.name}"

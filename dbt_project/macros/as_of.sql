@@ -16,6 +16,11 @@
     cast({{ expression }} as decimal(38, {{ digits }}))
 {%- endmacro %}
 
+{# The sum of doubles as a double, the same in every order. #}
+{% macro exact_sum(expression, digits=15) -%}
+    cast(sum({{ exact(expression, digits) }}) as double)
+{%- endmacro %}
+
 {# The last digits of a double depend on machine and compiler; rounding keeps a rebuild elsewhere identical. #}
 {% macro stable(expression, digits=9) -%}
     round(cast({{ expression }} as double), {{ digits }})

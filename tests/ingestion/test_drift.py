@@ -22,6 +22,7 @@ from ingestion.settings import Settings, load_settings
 from ingestion.usage import postgres
 from sample_company.testing import Running, running
 from sample_company.world.build import World
+from tests.environment import in_environment
 from tests.ingestion.conftest import LOAD, NOW, RUNS, Loaded, Serve, served
 from tests.ingestion.product_database import Place
 from tests.sample_company.servers import pocket
@@ -328,11 +329,9 @@ def _hubspot(home: Path, lake: Lake) -> Iterator[Source]:
     accounts = world.tables["accounts"]
     world.tables["accounts"] = accounts[~accounts["name"].str.startswith("Filler")]
     with running(world, now=FIRST_RECORDS, event_days=0, crm="hubspot") as company:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("TENURE_HOME", str(home))
-            patch.setenv("HUBSPOT_OBJECTS", str(few))
-            for name in ("HUBSPOT_ACCESS_TOKEN", "HUBSPOT_API_URL"):
-                patch.setenv(name, company[name])
+        names = ("HUBSPOT_ACCESS_TOKEN", "HUBSPOT_API_URL")
+        given = {"TENURE_HOME": str(home), "HUBSPOT_OBJECTS": str(few)}
+        with in_environment(given | {name: company[name] for name in names}):
             settings = load_settings()
 
         def load(on: date = LATER) -> LoadReport:

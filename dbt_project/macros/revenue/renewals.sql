@@ -39,39 +39,46 @@
 {%- endmacro %}
 
 {#
-    Why a renewal was in danger, as the data alone showed 90 days before it: one driver, the first that holds. The
-    flags are columns under the given alias; unknown flags never decide. A change in the customer's own business or
-    budget leaves no trace with its vendor, so no flag names those.
+    The signs of each driver in the order in which they decide; the flags are columns under the given alias. What was
+    bought and not delivered comes first, whatever else was well; then nobody left who spoke for us, however long
+    that has been so, or nobody who decides spoken with for half a year.
+#}
+{% macro signs_of_drivers(seen) -%}
+    {{ return([
+        ('primary_need_unmet', seen ~ '.is_primary_need_breached'),
+        (
+            'disconnection',
+            seen ~ '.is_sponsor_gone or ' ~ seen ~ '.is_executive_silent or ' ~ seen ~ '.is_champion_missing',
+        ),
+        ('competitor', seen ~ '.has_competitor_signal'),
+        ('value_not_realised', seen ~ '.is_value_unproven or ' ~ seen ~ '.is_usage_falling'),
+        ('price_budget', seen ~ '.has_payment_trouble'),
+        ('support', seen ~ '.is_support_strained or ' ~ seen ~ '.has_detractor'),
+    ]) }}
+{%- endmacro %}
+
+{#
+    Why a renewal was in danger, as the data alone showed 90 days before it: one driver, the first of which a sign is
+    there; unknown flags never decide. A change in the customer's own business or budget leaves no trace with its
+    vendor, so no flag names those.
 #}
 {% macro evidenced_driver(seen) -%}
     case
-        -- The service that was bought was not delivered: whatever else was well, that comes first.
-        when {{ seen }}.is_primary_need_breached then 'primary_need_unmet'
-        -- Nobody left who spoke for us, however long that has been so, or nobody who decides was spoken with for
-        -- half a year.
-        when
-            {{ seen }}.is_sponsor_gone or {{ seen }}.is_executive_silent or {{ seen }}.is_champion_missing
-            then 'disconnection'
-        when {{ seen }}.has_competitor_signal then 'competitor'
-        when {{ seen }}.is_value_unproven or {{ seen }}.is_usage_falling then 'value_not_realised'
-        when {{ seen }}.has_payment_trouble then 'price_budget'
-        when {{ seen }}.is_support_strained or {{ seen }}.has_detractor then 'support'
+        {% for driver, signs in signs_of_drivers(seen) -%}
+            when {{ signs }} then '{{ driver }}'
+        {% endfor -%}
     end
 {%- endmacro %}
 
 {#
-    Do our own records bear out the driver that a customer named? Null where they could not know. The flags are
-    columns under the given alias.
+    Do our own records bear out the driver that a customer named? Null where they could not know. Who asks for a
+    feature may only be wishing, so that alone names no driver; it does bear out who says that one was missing.
 #}
 {% macro confirmed_by_data(driver, seen) -%}
     case {{ driver }}
-        when 'primary_need_unmet' then {{ seen }}.is_primary_need_breached
-        when 'disconnection'
-            then {{ seen }}.is_sponsor_gone or {{ seen }}.is_executive_silent or {{ seen }}.is_champion_missing
-        when 'competitor' then {{ seen }}.has_competitor_signal
-        when 'value_not_realised' then {{ seen }}.is_value_unproven or {{ seen }}.is_usage_falling
-        when 'price_budget' then {{ seen }}.has_payment_trouble
+        {% for named, signs in signs_of_drivers(seen) -%}
+            when '{{ named }}' then {{ signs }}
+        {% endfor -%}
         when 'product_gap' then {{ seen }}.has_feature_request
-        when 'support' then {{ seen }}.is_support_strained or {{ seen }}.has_detractor
     end
 {%- endmacro %}

@@ -66,11 +66,11 @@
         params.likeness,
         params.alpha,
         params.beta,
-        cast(sum({{ exact('hazards.lost') }}) as double) as lost,
-        cast(sum({{ exact('(hazards.at_risk - hazards.lost) / (params.beta + hazards.renewal_number - 1)') }}) as double) as kept_1,
-        cast(sum({{ exact('(hazards.at_risk - hazards.lost) / power(params.beta + hazards.renewal_number - 1, 2)') }}) as double) as kept_2,
-        cast(sum({{ exact('hazards.at_risk / (params.alpha + params.beta + hazards.renewal_number - 1)') }}) as double) as risk_1,
-        cast(sum({{ exact('hazards.at_risk / power(params.alpha + params.beta + hazards.renewal_number - 1, 2)') }}) as double) as risk_2
+        {{ exact_sum('hazards.lost') }} as lost,
+        {{ exact_sum('(hazards.at_risk - hazards.lost) / (params.beta + hazards.renewal_number - 1)') }} as kept_1,
+        {{ exact_sum('(hazards.at_risk - hazards.lost) / power(params.beta + hazards.renewal_number - 1, 2)') }} as kept_2,
+        {{ exact_sum('hazards.at_risk / (params.alpha + params.beta + hazards.renewal_number - 1)') }} as risk_1,
+        {{ exact_sum('hazards.at_risk / power(params.alpha + params.beta + hazards.renewal_number - 1, 2)') }} as risk_2
     from {{ name }}_params_{{ step }} as params
     inner join {{ hazards }} as hazards
         on {% for key in keys -%}
@@ -177,7 +177,7 @@
 {% macro sbg_derl(params, keys, numbers, terms=600) -%}
     select
         {{ keys | join(', ') }},
-        max(first_rate) * cast(sum({{ exact('exp(ln_term)') }}) as double) as derl
+        max(first_rate) * {{ exact_sum('exp(ln_term)') }} as derl
     from (
         select
             {% for key in keys %}params.{{ key }},

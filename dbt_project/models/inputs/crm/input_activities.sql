@@ -51,47 +51,22 @@ engagements as (
 ),
 
 activities as (
-    select
-        activity_id,
-        account_id,
-        opportunity_id,
-        employee_id,
-        vendor_type,
-        default_type,
-        event_at,
-        created_at,
-        duration_minutes,
-        is_two_way,
-        acknowledged_on
-    from tasks
-    union all
-    select
-        activity_id,
-        account_id,
-        opportunity_id,
-        employee_id,
-        vendor_type,
-        default_type,
-        event_at,
-        created_at,
-        duration_minutes,
-        is_two_way,
-        acknowledged_on
-    from events
-    union all
-    select
-        activity_id,
-        account_id,
-        opportunity_id,
-        employee_id,
-        vendor_type,
-        default_type,
-        event_at,
-        created_at,
-        duration_minutes,
-        is_two_way,
-        acknowledged_on
-    from engagements
+    {%- for kind in ['tasks', 'events', 'engagements'] %}
+        select
+            activity_id,
+            account_id,
+            opportunity_id,
+            employee_id,
+            vendor_type,
+            default_type,
+            event_at,
+            created_at,
+            duration_minutes,
+            is_two_way,
+            acknowledged_on
+        from {{ kind }}
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 deals as (

@@ -166,7 +166,7 @@ weighed as (
     select
         levels.account_id,
         levels.other_account_id,
-        cast(sum({{ exact('weights.weight', 6) }}) as double) as evidence_bits
+        {{ exact_sum('weights.weight', 6) }} as evidence_bits
     from levels
     inner join weights
         on levels.comparison = weights.comparison and levels.level = weights.level

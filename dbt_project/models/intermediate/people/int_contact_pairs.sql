@@ -367,10 +367,8 @@ weighed as (
     select
         levels.contact_id,
         levels.other_contact_id,
-        cast(
-            sum({{ exact(bits('weights.m / coalesce(weights.u, least(levels.share, 1))'), 6) }})
-            as double
-        ) as evidence_bits
+        {{ exact_sum(bits('weights.m / coalesce(weights.u, least(levels.share, 1))'), 6) }}
+            as evidence_bits
     from levels
     inner join weights
         on levels.comparison = weights.comparison and levels.level = weights.level

@@ -1,5 +1,10 @@
 {# With fewer accounts in an arm a difference tells stories about single ones. #}
 {% set smallest_arm = 20 %}
+{% set counts = [
+    'accounts_enrolled', 'accounts_open', 'accounts_nothing_due', 'accounts_decided_before',
+    'accounts_paused', 'accounts_logged_late', 'accounts_in_both_arms', 'accounts_treated',
+    'accounts_control', 'kept_treated', 'kept_control',
+] %}
 with
 
 programs as (
@@ -145,17 +150,9 @@ judged as (
         measures.outcome_measure,
         counted.first_enrolled_on,
         counted.last_enrolled_on,
-        coalesce(counted.accounts_enrolled, 0) as accounts_enrolled,
-        coalesce(counted.accounts_open, 0) as accounts_open,
-        coalesce(counted.accounts_nothing_due, 0) as accounts_nothing_due,
-        coalesce(counted.accounts_decided_before, 0) as accounts_decided_before,
-        coalesce(counted.accounts_paused, 0) as accounts_paused,
-        coalesce(counted.accounts_logged_late, 0) as accounts_logged_late,
-        coalesce(counted.accounts_in_both_arms, 0) as accounts_in_both_arms,
-        coalesce(counted.accounts_treated, 0) as accounts_treated,
-        coalesce(counted.accounts_control, 0) as accounts_control,
-        coalesce(counted.kept_treated, 0) as kept_treated,
-        coalesce(counted.kept_control, 0) as kept_control,
+        {% for count in counts -%}
+            coalesce(counted.{{ count }}, 0) as {{ count }},
+        {% endfor -%}
         coalesce(others.chances_others, 0) as chances_others,
         coalesce(others.kept_others, 0) as kept_others,
         case
@@ -241,17 +238,9 @@ select
         when estimated.uplift_high < 0 then 'lowers'
         else 'no_difference_shown'
     end as verdict,
-    cast(judged.accounts_enrolled as bigint) as accounts_enrolled,
-    cast(judged.accounts_open as bigint) as accounts_open,
-    cast(judged.accounts_nothing_due as bigint) as accounts_nothing_due,
-    cast(judged.accounts_decided_before as bigint) as accounts_decided_before,
-    cast(judged.accounts_paused as bigint) as accounts_paused,
-    cast(judged.accounts_logged_late as bigint) as accounts_logged_late,
-    cast(judged.accounts_in_both_arms as bigint) as accounts_in_both_arms,
-    cast(judged.accounts_treated as bigint) as accounts_treated,
-    cast(judged.accounts_control as bigint) as accounts_control,
-    cast(judged.kept_treated as bigint) as kept_treated,
-    cast(judged.kept_control as bigint) as kept_control,
+    {% for count in counts -%}
+        cast(judged.{{ count }} as bigint) as {{ count }},
+    {% endfor -%}
     {{ stable('rated.rate_treated') }} as kept_rate_treated,
     {{ stable('rated.rate_control') }} as kept_rate_control,
     case when judged.refusal_reason is null then {{ stable('estimated.uplift') }} end as uplift,
