@@ -76,8 +76,9 @@ chaos: $(READY)  ## kill the night in each of its phases and compare what is pub
 	@$(BIN)/python -m pytest -p no:cacheprovider -n 2 tests/chaos
 
 .PHONY: truth
-truth: $(READY)  ## compare the warehouse of the large sample company with what really happened
-	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/demo_scores.py
+truth: $(READY)  ## compare three small sample companies and the large one with what really happened
+	@TENURE_TRUTH=three $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py
+	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py tests/truth/demo_scores.py
 
 .PHONY: lock
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock

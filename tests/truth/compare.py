@@ -255,3 +255,17 @@ def compare_survival(
         exact=["logos_at_risk", "logos_churned"],
         rates=["survival_rate"],
     )
+
+
+def losses_with_causes(drivers: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
+    """Losses with the true `cause` and `said`, what was told.
+
+    What nobody decided - failed payments, second subscriptions - has no cause and is left out.
+
+    Args:
+        drivers: rows of `renewals.departure_drivers`.
+        decisions: `truth_renewals`.
+    """
+    causes = decisions.query("is_lost")[["subscription_id", "due_on", "cause", "stated_reason"]]
+    causes = causes.rename(columns={"due_on": "ended_on", "stated_reason": "said"})
+    return drivers.merge(causes, on=["subscription_id", "ended_on"], validate="one_to_one")

@@ -1,17 +1,17 @@
 """Whether losses came as a surprise and why customers left, against what really happened.
 
 Belongs here: surprises worked out anew from what people had written down, and the drivers of losses
-held against their true causes. Must not be here: terms and their outcomes, see `test_mess`.
+held against their true causes. Must not be here: terms and their outcomes, see `test_mess`; shares
+that one small company has too few losses for, see `several_companies`.
 """
 
 from __future__ import annotations
-
-from collections.abc import Sequence
 
 import pandas as pd
 import pytest
 
 from sample_company.world.schema import CAUSES
+from tests.truth.compare import losses_with_causes
 from tests.truth.conftest import Case
 
 LEADS = (180, 90, 60)
@@ -139,24 +139,6 @@ def test_surprises_of_the_calendar(case: Case, expected: pd.DataFrame) -> None:
     assert calendar["rate"].isna().all(), "a rate of surprises needs scores that were live"
 
 
-def losses_with_causes(case: Case) -> pd.DataFrame:
-    """Rows of `renewals.departure_drivers` with the true `cause` and `said`, what was told.
-
-    What nobody decided - failed payments, second subscriptions - has no cause and is left out.
-    """
-    decisions = case.truth("truth_renewals").query("is_lost")
-    causes = decisions[["subscription_id", "due_on", "cause", "stated_reason"]]
-    causes = causes.rename(columns={"due_on": "ended_on", "stated_reason": "said"})
-    rows = case.rows("select * from renewals.departure_drivers")
-    return rows.merge(causes, on=["subscription_id", "ended_on"], validate="one_to_one")
-
-
-@pytest.fixture(scope="module")
-def losses(cases: Sequence[Case]) -> pd.DataFrame:
-    """Losses of all companies: those of one small company are too few to compare shares."""
-    return pd.concat([losses_with_causes(case) for case in cases], ignore_index=True)
-
-
 def test_each_loss_has_one_driver(case: Case, expected: pd.DataFrame) -> None:
     drivers = case.rows("select * from renewals.departure_drivers")
     terms = case.rows("select contract_term_id, started_on from renewals.renewals")
@@ -171,37 +153,12 @@ def test_each_loss_has_one_driver(case: Case, expected: pd.DataFrame) -> None:
 
 def test_what_was_said_is_what_customers_said(case: Case) -> None:
     """Where the words name a driver; a form of billing's that says `other` names none."""
-    told = losses_with_causes(case)
+    told = losses_with_causes(
+        case.rows("select * from renewals.departure_drivers"), case.truth("truth_renewals")
+    )
     named = told[told["driver_stated"].ne("unknown")]
     assert len(named) > 0.5 * len(told)
     wrong = named[named["driver_stated"].ne(named["said"])]
     assert wrong.empty, wrong[["contract_term_id", "driver_stated", "said"]].to_string()
     silent = told[told["driver_stated"].eq("unknown")]
     assert set(silent["stated_reason"].dropna()) <= {"other"}
-
-
-def test_evidence_is_right_more_often_than_what_was_said(losses: pd.DataFrame) -> None:
-    right = {
-        column: int(losses[column].eq(losses["cause"]).sum())
-        for column in ("driver_stated", "driver_evidenced")
-    }
-    assert len(losses) > 75
-    assert right["driver_evidenced"] > right["driver_stated"], (right, len(losses))
-
-
-def test_excuses_were_seldom_the_cause(losses: pd.DataFrame) -> None:
-    """Words that the evidence overruled were wrong more often than those it let stand."""
-    known = losses[losses["stated_matches_evidence"].notna()]
-    stands = known["stated_matches_evidence"].astype(bool)
-    true = known["driver_stated"].eq(known["cause"])
-    assert (~stands).sum() > 10
-    assert true[~stands].mean() < 0.5 < true[stands].mean(), (true[~stands].mean(),)
-
-
-def test_disconnection_comes_first(losses: pd.DataFrame) -> None:
-    """By losses and by money, in truth and on the evidence."""
-    for column in ("cause", "driver_evidenced"):
-        by_driver = losses.groupby(column)["lost_arr_usd"].agg(["size", "sum"])
-        for measure in ("size", "sum"):
-            first = by_driver[measure].astype(float).sort_values().index[-1]
-            assert str(first) == "disconnection", by_driver.to_string()

@@ -1,9 +1,8 @@
-"""What the warehouse says of programmes, against what they really do.
+"""What one small company has too few cases for: effects of programmes, causes of losses.
 
-Belongs here: estimates and refusals of `program_results`. Must not be here: what a programme does
-to whom, which is the sample company's own matter.
-
-An interval of 95 % misses one time in twenty, so coverage is stated over all companies at once.
+Belongs here: shares and estimates that are held against the truth over all companies at once (an
+interval of 95 % misses one time in twenty). Must not be here: what is exact in each company. The
+name keeps this out of `make test`; `make truth` names the file.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from tests.truth.compare import losses_with_causes
 from tests.truth.conftest import Case
 
 #: Drawn by lot; the first one works, the second does nothing.
@@ -111,3 +111,40 @@ def test_what_was_not_drawn_is_refused_though_it_looks_good(cases: Sequence[Case
         flattered.append(found.set_index("outcome_measure")["naive_difference"])
     # Who compares with all the others believes in a programme that does nothing.
     assert pd.concat(flattered, axis=1).mean(axis=1).gt(0.03).all(), flattered
+
+
+@pytest.fixture(scope="module")
+def losses(cases: Sequence[Case]) -> pd.DataFrame:
+    """Losses of all companies with their true causes."""
+    sql = "select * from renewals.departure_drivers"
+    return pd.concat(
+        [losses_with_causes(case.rows(sql), case.truth("truth_renewals")) for case in cases],
+        ignore_index=True,
+    )
+
+
+def test_evidence_is_right_more_often_than_what_was_said(losses: pd.DataFrame) -> None:
+    right = {
+        column: int(losses[column].eq(losses["cause"]).sum())
+        for column in ("driver_stated", "driver_evidenced")
+    }
+    assert len(losses) > 75
+    assert right["driver_evidenced"] > right["driver_stated"], (right, len(losses))
+
+
+def test_excuses_were_seldom_the_cause(losses: pd.DataFrame) -> None:
+    """Words that the evidence overruled were wrong more often than those it let stand."""
+    known = losses[losses["stated_matches_evidence"].notna()]
+    stands = known["stated_matches_evidence"].astype(bool)
+    true = known["driver_stated"].eq(known["cause"])
+    assert (~stands).sum() > 10
+    assert true[~stands].mean() < 0.5 < true[stands].mean(), (true[~stands].mean(),)
+
+
+def test_disconnection_comes_first(losses: pd.DataFrame) -> None:
+    """By losses and by money, in truth and on the evidence."""
+    for column in ("cause", "driver_evidenced"):
+        by_driver = losses.groupby(column)["lost_arr_usd"].agg(["size", "sum"])
+        for measure in ("size", "sum"):
+            first = by_driver[measure].astype(float).sort_values().index[-1]
+            assert str(first) == "disconnection", by_driver.to_string()
