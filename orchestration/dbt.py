@@ -29,6 +29,7 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 from dbt.contracts.graph.manifest import Manifest
+from dbt.parser.manifest import extended_mashumuro_decoder
 from dbt_common.events.base_types import EventMsg
 from dbt_common.events.functions import msg_to_dict
 from pydantic import PrivateAttr
@@ -38,6 +39,13 @@ from publishing.publish import PUBLIC_SCHEMAS, MartContract
 
 # Everything that reads stored scores is built after them; everything else before.
 SCORES = "source:scores+"
+
+#: What dbt leaves of a parse: a description for others, and its own state.
+_DESCRIBED = "manifest.json"
+_PACKED = "partial_parse.msgpack"
+#: How sources name their files, and the lake that they are parsed with.
+_LOCATION = "external_location"
+_ANY_LAKE = "<lake>"
 
 _SHOWN_EVERY = 100
 _RESULTS = frozenset({"LogSeedResult", "LogModelResult", "LogTestResult"})
@@ -145,15 +153,9 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
             worker.join()
 
     def _parsed(self) -> Manifest:
-        # Without the date: it is read when statements are compiled, and a project parsed for
-        # another date would be parsed again from its first line every night.
+        # Without the date: it is read when statements are compiled.
         if self._manifest is None:
-            result = dbtRunner().invoke(["parse", *self._flags()])
-            if not isinstance(result.result, Manifest):
-                raise dg.Failure(
-                    f"dbt cannot parse the project: {result.exception}", allow_retries=False
-                )
-            self._manifest = result.result
+            self._manifest = load_parsed(self.installation.lake)
         return self._manifest
 
     def _flags(self) -> list[str]:
@@ -167,10 +169,7 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
 
 
 def load_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
-    """Return the parsed project, parsing it first when a file is newer than the last parse.
-
-    Several processes load definitions at once (the UI, its code server, a run): one of them parses
-    while the others wait, and the file appears whole or not at all.
+    """Return the parsed project as dbt describes it to others.
 
     Args:
         project: folder of the dbt project.
@@ -178,14 +177,29 @@ def load_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
     Raises:
         RuntimeError: if the project cannot be parsed.
     """
-    # Apart from what dbt's own commands write to target/, which are no careful writers.
-    path = project / "target" / "definitions" / "manifest.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not path.exists() or _newest_change(project) > path.stat().st_mtime:
-            _parse(project, path)
-    manifest: dict[str, Any] = json.loads(path.read_text())
+    manifest: dict[str, Any] = json.loads((_parsed_files(project) / _DESCRIBED).read_text())
+    return manifest
+
+
+def load_parsed(lake: Path, project: Path = DBT_PROJECT) -> Manifest:
+    """Return the parsed project as dbt itself works with it, for `dbtRunner(manifest=...)`.
+
+    One parse serves every installation and every night: dates and paths are worked out when
+    statements are compiled, but for where sources lie, which is filled in here.
+
+    Args:
+        lake: root of the lake that the sources are read from.
+        project: folder of the dbt project.
+
+    Raises:
+        RuntimeError: if the project cannot be parsed.
+    """
+    packed = (_parsed_files(project) / _PACKED).read_bytes()
+    manifest = Manifest.from_msgpack(packed, decoder=extended_mashumuro_decoder)
+    for source in manifest.sources.values():
+        if place := source.config.extra.get(_LOCATION):
+            source.config.extra[_LOCATION] = place.replace(_ANY_LAKE, str(lake))
+    manifest.build_flat_graph()  # type: ignore[no-untyped-call]
     return manifest
 
 
@@ -206,10 +220,28 @@ def mart_contracts(manifest: Mapping[str, Any]) -> list[MartContract]:
     ]
 
 
-def _parse(project: Path, path: Path) -> None:
+def _parsed_files(project: Path) -> Path:
+    """Folder of what parsing left, parsed anew when a file is newer than the last parse.
+
+    Several processes load definitions at once (the UI, its code server, a run): one of them parses
+    while the others wait, and the files appear whole or not at all.
+    """
+    # Apart from what dbt's own commands write to target/, which are no careful writers.
+    folder = project / "target" / "definitions"
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "manifest.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        # The last to appear, so where it is the other one is too.
+        last = folder / _DESCRIBED
+        if not last.exists() or _newest_change(project) > last.stat().st_mtime:
+            _parse(project, folder)
+    return folder
+
+
+def _parse(project: Path, folder: Path) -> None:
     began = time.time()
-    work = path.parent / "parse"
-    with Installation().dbt_environment():
+    work = folder / "parse"
+    with Installation().dbt_environment(lake=_ANY_LAKE):
         result = dbtRunner().invoke(
             [
                 "parse",
@@ -219,11 +251,12 @@ def _parse(project: Path, path: Path) -> None:
         )
     if not result.success:
         raise RuntimeError(f"dbt cannot parse {project.name}/: {result.exception}")
-    whole = path.with_suffix(".whole")
-    shutil.copyfile(work / "manifest.json", whole)
-    # As old as the moment parsing began, so that a file saved meanwhile counts as newer.
-    os.utime(whole, (began, began))
-    whole.replace(path)
+    for name in (_PACKED, _DESCRIBED):
+        whole = (folder / name).with_suffix(".whole")
+        shutil.copyfile(work / name, whole)
+        # As old as the moment parsing began, so that a file saved meanwhile counts as newer.
+        os.utime(whole, (began, began))
+        whole.replace(folder / name)
 
 
 def _newest_change(project: Path) -> float:

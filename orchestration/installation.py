@@ -59,10 +59,14 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.root / "warehouse" / "dbt_target"
 
     @contextmanager
-    def dbt_environment(self) -> Iterator[None]:
-        """Set the variables that `profiles.yml` and the sources read; put them back afterwards."""
+    def dbt_environment(self, lake: str | None = None) -> Iterator[None]:
+        """Set the variables that `profiles.yml` and the sources read; put them back afterwards.
+
+        Args:
+            lake: where sources lie, if not in the installation's lake.
+        """
         wanted = {
-            "TENURE_LAKE": str(self.lake),
+            "TENURE_LAKE": lake or str(self.lake),
             "TENURE_WAREHOUSE": str(self.warehouse),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }

@@ -25,7 +25,6 @@ from tests.warehouse import Warehouse
 MONTHS = "intermediate.int_subscription_item_months"
 MODELS = "+path:models/inputs/crm +int_subscription_item_months"
 # All models, without what is said and tested of them.
-WHOLE = ("**/*.sql", "staging/*/_*__sources.yml")
 # Input -> what names a row in it.
 KEYS = {
     "accounts": ["account_id"],
@@ -70,7 +69,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Seen]:
         )
     )
     folder = tmp_path_factory.mktemp("either")
-    warehouse = Warehouse(folder, WHOLE, seeds=True)
+    warehouse = Warehouse(folder)
     told = {}
     with pytest.MonkeyPatch.context() as environment:
         for crm, connector in (("salesforce", salesforce), ("hubspot", hubspot)):

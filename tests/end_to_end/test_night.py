@@ -21,6 +21,7 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from orchestration.dbt import load_parsed
 from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, content
 from tests.end_to_end.conftest import NightOutcome, run_night
@@ -112,9 +113,7 @@ def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
         *("--log-path", str(installation.dbt_target)),
     )
     with installation.dbt_environment():
-        # Parsed without the date, as the night does: nothing has to be read again.
-        manifest = dbtRunner().invoke(["parse", *places]).result
-        outcome = dbtRunner(manifest=manifest).invoke(
+        outcome = dbtRunner(manifest=load_parsed(installation.lake)).invoke(
             [
                 *("test", "--select", "test_type:unit", *places),
                 *("--vars", json.dumps({"as_of": night.as_of.isoformat()})),

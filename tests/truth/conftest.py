@@ -41,7 +41,6 @@ CHOSEN = os.environ.get("TENURE_TRUTH", "one")
 CONFIGS = COMPANIES[CHOSEN]
 #: Raw events of some months are enough for a small company: older months come as monthly sums.
 EVENT_DAYS = None if CHOSEN == "demo" else 200
-WHOLE = ("**/*.sql", "**/*.yml")
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ class Case:
 @pytest.fixture(scope="session")
 def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Warehouse:
     """What all companies share in turn, so that dbt parses the project once."""
-    return Warehouse(tmp_path_factory.mktemp("truth"), WHOLE, seeds=True)
+    return Warehouse(tmp_path_factory.mktemp("truth"))
 
 
 @pytest.fixture(scope="session")
