@@ -2,8 +2,8 @@
     Charter: how a price becomes money a month. One rule for every model that needs it.
 
     Money of a month = unit price x quantity / interval months x (1 - discount), weekly x 52/12, daily x 365/12.
-    The divisions are written as one integer quotient (numerator over denominator in cents), because a twelfth of
-    a price falls on half a cent once in twelve and a rounded factor would move it to the wrong side.
+    A twelfth of a price falls on half a cent once in twelve, and the last digit of a double would move it to either
+    side: what is within a millionth of a cent of it is rounded as half a cent.
 #}
 
 {# Intervals a year: what a price is multiplied by before the division through twelve months. #}
@@ -18,15 +18,15 @@
 
 {#
     Money of a month in major units, rounded half up to the cent.
-    amount: decimal money of one interval (price x quantity). kept, of: the share left after discounts as a
-    quotient of two whole numbers, so that the only division is the last one.
+    amount: decimal money of one interval (price x quantity). kept: the share left after discounts (0-1).
 #}
-{% macro monthly_amount(amount, interval, interval_count, kept='1', of='1') -%}
+{% macro monthly_amount(amount, interval, interval_count, kept='1') -%}
     cast(
-        round(
+        round(round(
             cast({{ amount }} * 100 as double) * ({{ kept }}) * ({{ intervals_per_year(interval) }})
-            / (12.0 * {{ interval_count }} * ({{ of }}))
-        ) / 100
+            / (12.0 * {{ interval_count }}),
+            6
+        )) / 100
         as decimal(18, 2)
     )
 {%- endmacro %}

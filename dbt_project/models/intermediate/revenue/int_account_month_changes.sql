@@ -110,30 +110,6 @@ accounts as (
     group by account_id, surviving_account_id, month_end_on
 ),
 
-histories as (
-    select
-        account_id,
-        surviving_account_id,
-        month_end_on,
-        opening_mrr_usd,
-        closing_mrr_usd,
-        opening_paused_usd,
-        closing_paused_usd,
-        pause_out_usd,
-        pause_in_usd,
-        merge_transfer_usd,
-        is_involuntary,
-        coalesce(
-            max(greatest(opening_mrr_usd, closing_mrr_usd)) over (
-                partition by account_id
-                order by month_end_on
-                rows between unbounded preceding and 1 preceding
-            ) > 0,
-            false
-        ) as has_paid_before
-    from accounts
-),
-{% if policy_is('reactivation', 'within_90_days') %}
 months as (
     select
         month_end_on,
@@ -142,26 +118,90 @@ months as (
     from {{ ref('int_month_ends') }}
 ),
 
-paid_states as (
+item_months as (
     select
+        billing_customer_id,
+        month_end_on,
+        mrr_usd,
+        paused_mrr_usd
+    from {{ ref('int_subscription_item_months') }}
+),
+
+holders as (
+    select
+        billing_customer_id,
         account_id,
         valid_from,
         valid_to
-    from {{ ref('int_subscription_item_states') }}
-    where mrr_usd > 0 and account_id is not null
+    from {{ ref('int_customer_holders') }}
 ),
 
+-- Whoever pays and did not a month ago: what the past says of the contracts that the account holds
+-- now, those it took over with another company included.
 returns as (
     select
-        histories.account_id,
-        histories.surviving_account_id,
-        histories.month_end_on,
-        previous_months.closes_at as away_at
-    from histories
-    inner join months on histories.month_end_on = months.month_end_on
-    inner join months as previous_months
-        on months.previous_month_end_on = previous_months.month_end_on
-    where histories.opening_mrr_usd = 0 and histories.closing_mrr_usd > 0
+        accounts.account_id,
+        accounts.month_end_on,
+        months.previous_month_end_on,
+        holders.billing_customer_id
+    from accounts
+    inner join months on accounts.month_end_on = months.month_end_on
+    inner join holders
+        on
+            accounts.account_id = holders.account_id
+            and {{ in_force_at_close(
+                'holders.valid_from', 'holders.valid_to', 'months.closes_at'
+            ) }}
+    where accounts.opening_mrr_usd = 0 and accounts.closing_mrr_usd > 0
+),
+
+past_months as (
+    select
+        returns.account_id,
+        returns.month_end_on,
+        returns.previous_month_end_on,
+        item_months.month_end_on as past_month_end_on,
+        sum(item_months.mrr_usd) as mrr_usd,
+        sum(item_months.paused_mrr_usd) as paused_mrr_usd
+    from returns
+    inner join item_months
+        on
+            returns.billing_customer_id = item_months.billing_customer_id
+            and returns.month_end_on > item_months.month_end_on
+    group by
+        returns.account_id, returns.month_end_on, returns.previous_month_end_on,
+        item_months.month_end_on
+),
+
+last_paid as (
+    select
+        *,
+        max(case when mrr_usd > 0 then past_month_end_on end) over (
+            partition by account_id, month_end_on
+        ) as last_paid_on
+    from past_months
+),
+
+pasts as (
+    select
+        account_id,
+        month_end_on,
+        last_paid_on,
+        -- Waited for at every month-end since the last payment, or else gone.
+        count(case when paused_mrr_usd > 0 and past_month_end_on > last_paid_on then 1 end)
+        < {{ months_between('last_paid_on', 'previous_month_end_on') }} as was_gone
+    from last_paid
+    where last_paid_on is not null
+    group by account_id, month_end_on, previous_month_end_on, last_paid_on
+),
+{% if policy_is('reactivation', 'within_90_days') %}
+paid_states as (
+    select
+        billing_customer_id,
+        valid_from,
+        valid_to
+    from {{ ref('int_subscription_item_states') }}
+    where mrr_usd > 0
 ),
 
 -- Nothing was paid at the opening, so what was paid ended before it and what is paid began after
@@ -171,40 +211,45 @@ gaps as (
         returns.account_id,
         returns.month_end_on,
         {{ dbt.datediff(
-            'max(case when paid_states.valid_to <= returns.away_at then paid_states.valid_to end)',
-            'min(case when paid_states.valid_from >= returns.away_at'
+            'max(case when paid_states.valid_to <= months.closes_at then paid_states.valid_to end)',
+            'min(case when paid_states.valid_from >= months.closes_at'
             ~ ' then paid_states.valid_from end)',
             'day'
         ) }} as gap_days
     from returns
-    inner join paid_states on returns.surviving_account_id = paid_states.account_id
+    inner join months on returns.previous_month_end_on = months.month_end_on
+    inner join paid_states on returns.billing_customer_id = paid_states.billing_customer_id
     group by returns.account_id, returns.month_end_on
 ),
 {% endif %}
 named as (
     select
-        histories.account_id,
-        histories.surviving_account_id,
-        histories.month_end_on,
-        histories.opening_mrr_usd,
-        histories.closing_mrr_usd,
-        histories.pause_out_usd,
-        histories.pause_in_usd,
-        histories.merge_transfer_usd,
-        histories.is_involuntary,
+        accounts.account_id,
+        accounts.surviving_account_id,
+        accounts.month_end_on,
+        accounts.opening_mrr_usd,
+        accounts.closing_mrr_usd,
+        accounts.pause_out_usd,
+        accounts.pause_in_usd,
+        accounts.merge_transfer_usd,
+        accounts.is_involuntary,
         {% set has_gaps = policy_is('reactivation', 'within_90_days') -%}
         {% set gap_days = 'gaps.gap_days' if has_gaps else 'null' -%}
         {{ movement_of_account(
-            'histories.opening_mrr_usd', 'histories.closing_mrr_usd',
-            'histories.opening_paused_usd', 'histories.closing_paused_usd',
-            'histories.has_paid_before', gap_days
+            'accounts.opening_mrr_usd', 'accounts.closing_mrr_usd',
+            'accounts.closing_paused_usd', '(pasts.last_paid_on is not null)', 'pasts.was_gone',
+            gap_days
         ) }} as movement_of_account
-    from histories
+    from accounts
+    left join pasts
+        on
+            accounts.account_id = pasts.account_id
+            and accounts.month_end_on = pasts.month_end_on
     {%- if policy_is('reactivation', 'within_90_days') %}
     left join gaps
         on
-            histories.account_id = gaps.account_id
-            and histories.month_end_on = gaps.month_end_on
+            accounts.account_id = gaps.account_id
+            and accounts.month_end_on = gaps.month_end_on
     {%- endif %}
 )
 

@@ -96,8 +96,13 @@ items as (
         case prices.interval
             when 'year' then 12 * prices.interval_count
             when 'month' then prices.interval_count
-            else 1
-        end as interval_months
+            else 0
+        end as interval_months,
+        case prices.interval
+            when 'week' then 7 * prices.interval_count
+            when 'day' then prices.interval_count
+            else 0
+        end as interval_days
     from {{ ref('input_subscription_items') }} as items
     inner join {{ ref('input_prices') }} as prices on items.price_id = prices.price_id
 ),
@@ -107,7 +112,8 @@ single_periods as (
     select
         together.subscription_id,
         together.discount_id,
-        max(items.interval_months) as interval_months
+        max(items.interval_months) as interval_months,
+        max(items.interval_days) as interval_days
     from together
     inner join items
         on
@@ -125,7 +131,10 @@ select
     together.starts_at as valid_from,
     coalesce(
         together.ends_at,
-        {{ dbt.dateadd('month', 'single_periods.interval_months', 'together.starts_at') }}
+        -- A subscription is billed at one interval: months or days, not both.
+        {{ dbt.dateadd('day', 'single_periods.interval_days', dbt.dateadd(
+            'month', 'single_periods.interval_months', 'together.starts_at'
+        )) }}
     ) as valid_to,
     cast(together.percent_off as decimal(9, 4)) as percent_off,
     together.amount_off,

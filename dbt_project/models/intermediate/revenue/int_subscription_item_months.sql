@@ -19,6 +19,7 @@ states as (
         valid_to,
         status,
         quantity,
+        price_terms,
         mrr_usd,
         paused_mrr_usd,
         is_involuntary
@@ -35,6 +36,7 @@ select
     months.month_end_on,
     states.status,
     states.quantity,
+    states.price_terms,
     states.mrr_usd,
     states.paused_mrr_usd,
     states.is_involuntary

@@ -1,3 +1,6 @@
+{% set log_kept = 'case when percent_off < 100 then '
+    ~ exact('ln(1 - cast(percent_off as double) / 100)') ~ ' end' %}
+
 with
 
 spans as (
@@ -21,97 +24,123 @@ discounts as (
     from {{ ref('int_subscription_discounts') }}
 ),
 
-sized as (
+reduced as (
+    select distinct subscription_id
+    from discounts
+),
+
+in_force as (
+    select
+        spans.subscription_id,
+        spans.subscription_item_id,
+        spans.valid_from,
+        spans.interval_amount,
+        discounts.percent_off,
+        discounts.amount_off,
+        discounts.is_of_customer,
+        discounts.subscription_item_id is not null as is_of_item,
+        -- The vendor applies a discount of the customer only where the subscription has none of its
+        -- own; discounts of items have nothing to do with either.
+        max(
+            case
+                when discounts.subscription_item_id is null and not discounts.is_of_customer then 1
+                else 0
+            end
+        ) over (partition by spans.subscription_id, spans.valid_from) as has_own
+    from spans
+    inner join reduced on spans.subscription_id = reduced.subscription_id
+    left join discounts
+        on
+            spans.subscription_id = discounts.subscription_id
+            and spans.valid_from >= discounts.valid_from
+            and (discounts.valid_to is null or spans.valid_from < discounts.valid_to)
+            and (
+                discounts.subscription_item_id is null
+                or spans.subscription_item_id = discounts.subscription_item_id
+            )
+),
+
+-- Several percentages multiply: each takes its share of what is left.
+summed as (
+    select
+        subscription_id,
+        subscription_item_id,
+        valid_from,
+        cast(max(interval_amount) as double) as interval_amount,
+        count(percent_off) as discounts,
+        coalesce(sum(case when is_of_item then amount_off end), 0) as amount_off_item,
+        coalesce(sum(case when not is_of_item then amount_off end), 0) as amount_off_subscription,
+        max(case when is_of_item then percent_off else 0 end) >= 100 as is_free_item,
+        max(case when not is_of_item then percent_off else 0 end) >= 100 as is_free_subscription,
+        coalesce(sum(case when is_of_item then {{ log_kept }} end), 0) as log_kept_item,
+        coalesce(sum(case when not is_of_item then {{ log_kept }} end), 0)
+            as log_kept_subscription
+    from in_force
+    where has_own = 0 or not coalesce(is_of_customer, false)
+    group by subscription_id, subscription_item_id, valid_from
+),
+
+-- A single percentage is as exact as it was typed.
+shares as (
     select
         subscription_id,
         subscription_item_id,
         valid_from,
         interval_amount,
-        sum(interval_amount) over (
-            partition by subscription_id, valid_from
-        ) as subscription_amount
-    from spans
-),
-
-in_force as (
-    select
-        sized.subscription_item_id,
-        sized.valid_from,
-        sized.interval_amount,
-        sized.subscription_amount,
-        discounts.percent_off,
-        discounts.amount_off,
-        discounts.is_of_customer,
-        discounts.subscription_item_id is not null as is_of_item,
-        min(case when discounts.is_of_customer then 1 else 0 end) over (
-            partition by sized.subscription_id, sized.valid_from
-        ) as are_all_of_customer
-    from sized
-    inner join discounts
-        on
-            sized.subscription_id = discounts.subscription_id
-            and sized.valid_from >= discounts.valid_from
-            and (discounts.valid_to is null or sized.valid_from < discounts.valid_to)
-    where
-        discounts.subscription_item_id is null
-        or discounts.subscription_item_id = sized.subscription_item_id
-),
-
--- The vendor applies a discount of the customer only where the subscription has none of its own.
-summed as (
-    select
-        subscription_item_id,
-        valid_from,
-        max(interval_amount) as interval_amount,
-        max(subscription_amount) as subscription_amount,
-        max(percent_off) as greatest_percent_off,
-        count(case when percent_off > 0 then 1 end) as percentages,
-        sum({{ exact(
-            'ln(case when percent_off >= 100 then 1 else 1 - cast(percent_off as double) / 100 end)'
-        ) }})
-            as log_share_kept,
-        sum(case when is_of_item then amount_off else 0 end) as amount_off_item,
-        sum(case when is_of_item then 0 else amount_off end) as amount_off_subscription
-    from in_force
-    where not is_of_customer or are_all_of_customer = 1
-    group by subscription_item_id, valid_from
-),
-
-kept as (
-    select
-        subscription_item_id,
-        valid_from,
+        discounts,
+        amount_off_item,
+        amount_off_subscription,
+        case when is_free_item then 0.0 else {{ stable('exp(log_kept_item)', 14) }} end
+            as share_kept_item,
         case
-            when greatest_percent_off >= 100 then 0
-            -- Several percentages multiply; a single one stays as exact as it was typed.
-            when percentages > 1 then round(exp(log_share_kept) * 1000000)
-            else round((100 - cast(greatest_percent_off as double)) * 10000)
-        end as kept_millionths,
-        cast(round(interval_amount * 100) as double) as item_cents,
-        cast(round(subscription_amount * 100) as double) as subscription_cents,
-        cast(amount_off_item * 100 as double) as item_cents_off,
-        cast(amount_off_subscription * 100 as double) as subscription_cents_off
+            when is_free_subscription then 0.0
+            else {{ stable('exp(log_kept_subscription)', 14) }}
+        end as share_kept_subscription
     from summed
+),
+
+-- First what belongs to the item: money off, then the percentages of what is left.
+after_items as (
+    select
+        subscription_id,
+        subscription_item_id,
+        valid_from,
+        interval_amount,
+        discounts,
+        amount_off_item,
+        amount_off_subscription,
+        share_kept_item,
+        share_kept_subscription,
+        greatest(interval_amount - cast(amount_off_item as double), 0.0) * share_kept_item
+            as item_left
+    from shares
+),
+
+-- Then what belongs to the subscription, of what its items left together; each carries it in
+-- proportion to its own.
+together as (
+    select
+        *,
+        sum({{ exact('item_left', 12) }}) over (partition by subscription_id, valid_from)
+            as subscription_left
+    from after_items
 )
 
--- The share kept as a quotient. Money off a subscription is carried by its items in proportion to
--- their value, so each keeps the same share of its own.
 select
     subscription_item_id,
     valid_from,
     case
-        when item_cents_off = 0 and subscription_cents_off = 0 then kept_millionths
-        when item_cents_off = 0
-            then greatest(subscription_cents - subscription_cents_off, 0)
-                * kept_millionths
-                / 1000000
-        else
-            greatest(item_cents - item_cents_off, 0) / item_cents
-            * greatest(subscription_cents - subscription_cents_off, 0) * kept_millionths / 1000000
+        when subscription_left > 0 and interval_amount > 0
+            then item_left
+                / interval_amount
+                * greatest(subscription_left - cast(amount_off_subscription as double), 0.0)
+                / subscription_left
+                * share_kept_subscription
+        else 0.0
     end as kept,
-    case
-        when item_cents_off = 0 and subscription_cents_off = 0 then 1000000
-        else subscription_cents
-    end as kept_of
-from kept
-where subscription_cents > 0 and item_cents > 0
+    cast(amount_off_item as varchar)
+    || ' and ' || cast({{ stable('share_kept_item') }} as varchar)
+    || ', then ' || cast(amount_off_subscription as varchar)
+    || ' and ' || cast({{ stable('share_kept_subscription') }} as varchar) as discount_terms
+from together
+where discounts > 0

@@ -39,6 +39,51 @@ prices as (
     where interval is not null and usage_type = 'licensed'
 ),
 
+tiers as (
+    select
+        price_id,
+        tiers_mode,
+        above_quantity,
+        to_quantity,
+        unit_amount,
+        flat_amount
+    from {{ ref('int_price_tiers') }}
+),
+
+quantities as (
+    select distinct
+        price_id,
+        quantity
+    from items
+    where quantity > 0
+),
+
+-- All units at the price of the tier that their number falls into, or each at the price of its own.
+tiered_amounts as (
+    select
+        quantities.price_id,
+        quantities.quantity,
+        sum(
+            tiers.flat_amount + tiers.unit_amount * case
+                when tiers.tiers_mode = 'volume' then quantities.quantity
+                else
+                    least(quantities.quantity, coalesce(tiers.to_quantity, quantities.quantity))
+                    - tiers.above_quantity
+            end
+        ) as interval_amount
+    from quantities
+    inner join tiers
+        on
+            quantities.price_id = tiers.price_id
+            and quantities.quantity > tiers.above_quantity
+            and (
+                tiers.tiers_mode = 'graduated'
+                or tiers.to_quantity is null
+                or quantities.quantity <= tiers.to_quantity
+            )
+    group by quantities.price_id, quantities.quantity
+),
+
 discounts as (
     select
         subscription_id,
@@ -108,7 +153,10 @@ select
     prices.interval_count,
     items.quantity,
     prices.unit_amount,
-    cast(prices.unit_amount * items.quantity as decimal(38, 12)) as interval_amount,
+    cast(
+        coalesce(tiered_amounts.interval_amount, prices.unit_amount * items.quantity)
+        as decimal(38, 12)
+    ) as interval_amount,
     phases.is_paying,
     phases.is_paused,
     phases.is_involuntary
@@ -124,3 +172,7 @@ inner join items
         and spans.valid_from >= items.valid_from
         and (items.valid_to is null or spans.valid_from < items.valid_to)
 inner join prices on items.price_id = prices.price_id
+left join tiered_amounts
+    on
+        items.price_id = tiered_amounts.price_id
+        and items.quantity = tiered_amounts.quantity

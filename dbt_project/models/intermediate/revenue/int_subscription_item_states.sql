@@ -29,7 +29,7 @@ reductions as (
         subscription_item_id,
         valid_from,
         kept,
-        kept_of
+        discount_terms
     from {{ ref('int_subscription_item_reductions') }}
 ),
 
@@ -129,8 +129,9 @@ valued as (
             as list_mrr,
         {{ monthly_amount(
             'spans.interval_amount', 'spans.interval', 'spans.interval_count',
-            'coalesce(reductions.kept, 1)', 'coalesce(reductions.kept_of, 1)'
-        ) }} as full_mrr
+            'coalesce(reductions.kept, 1)'
+        ) }} as full_mrr,
+        spans.price_id || coalesce(' less ' || reductions.discount_terms, '') as price_terms
     from spans
     left join reductions
         on
@@ -159,6 +160,7 @@ select
     interval_months,
     quantity,
     unit_amount,
+    price_terms,
     list_mrr,
     case
         when

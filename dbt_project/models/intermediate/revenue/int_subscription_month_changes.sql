@@ -5,6 +5,7 @@ item_months as (
         subscription_id,
         billing_customer_id,
         plan_id,
+        price_terms,
         month_end_on,
         quantity,
         mrr_usd,
@@ -38,6 +39,7 @@ sides as (
         subscription_id,
         billing_customer_id,
         plan_id,
+        price_terms,
         month_end_on,
         cast(null as date) as opened_on,
         0 as opening_quantity,
@@ -53,6 +55,7 @@ sides as (
         item_months.subscription_id,
         item_months.billing_customer_id,
         item_months.plan_id,
+        item_months.price_terms,
         months.next_month_end_on as month_end_on,
         item_months.month_end_on as opened_on,
         item_months.quantity as opening_quantity,
@@ -71,6 +74,7 @@ changes as (
         subscription_id,
         billing_customer_id,
         plan_id,
+        price_terms,
         month_end_on,
         max(opened_on) as opened_on,
         sum(opening_quantity) as opening_quantity,
@@ -81,12 +85,13 @@ changes as (
         cast(sum(closing_paused_usd) as decimal(18, 2)) as closing_paused_usd,
         max(case when is_involuntary then 1 else 0 end) = 1 as is_involuntary
     from sides
-    group by subscription_id, billing_customer_id, plan_id, month_end_on
+    group by subscription_id, billing_customer_id, plan_id, price_terms, month_end_on
 )
 
 select
     changes.subscription_id,
     changes.plan_id,
+    changes.price_terms,
     holders.account_id,
     previous_holders.account_id as opening_account_id,
     holders.surviving_account_id,

@@ -124,53 +124,73 @@ phases as (
         is_involuntary, status, term_months
 ),
 
+neighbours as (
+    select
+        *,
+        lag(valid_to) over (partition by subscription_id order by valid_from) as previous_to,
+        lag(status) over (partition by subscription_id order by valid_from) as previous_status,
+        lead(valid_from) over (partition by subscription_id order by valid_from) as next_from,
+        lead(status) over (partition by subscription_id order by valid_from) as next_status
+    from phases
+),
+
+-- A status may outlast a change of terms: how long it lasts, and what it leads to, is told of it
+-- as a whole.
+turns as (
+    select
+        *,
+        coalesce(previous_to = valid_from and previous_status = status, false) as is_continued,
+        case when next_from = valid_to and next_status <> status then next_status end
+            as led_to_status
+    from neighbours
+),
+
+spells as (
+    select
+        *,
+        sum(case when is_continued then 0 else 1 end) over (
+            partition by subscription_id
+            order by valid_from
+            rows between unbounded preceding and current row
+        ) as spell_number
+    from turns
+),
+
 limits as (
     select
-        subscription_id,
-        phase_number,
-        billing_customer_id,
-        currency,
-        started_at,
-        ended_at,
-        is_involuntary,
-        status,
-        term_months,
-        valid_from,
-        valid_to,
-        {{ dbt.dateadd('day', 90, 'valid_from') }} as pause_lapses_at,
-        {%- if policy_is('past_due', 'thirty_days') %}
-        -- A debt older than thirty days is no revenue, although the vendor still says past due.
-        case
-            when status = 'past_due'
-                then least(valid_to, {{ dbt.dateadd('day', 30, 'valid_from') }})
-            else valid_to
-        end as paid_to
-        {%- else %}
-            valid_to as paid_to
-        {%- endif %}
-    from phases
+        *,
+        min(valid_from) over (partition by subscription_id, spell_number) as spell_from,
+        max(valid_to) over (partition by subscription_id, spell_number) as spell_to,
+        max(led_to_status) over (partition by subscription_id, spell_number) as spell_leads_to
+    from spells
 ),
 
 judged as (
     select
-        subscription_id,
-        phase_number,
-        billing_customer_id,
-        currency,
-        started_at,
-        ended_at,
-        is_involuntary,
-        status,
-        term_months,
-        valid_from,
-        valid_to,
-        paid_to,
-        -- A pause is waited for; one that lasts, or ends in a cancellation, was a departure at its
-        -- start.
+        *,
+        {%- if policy_is('past_due', 'thirty_days') %}
+        -- A debt older than thirty days is no revenue, although the vendor still says past due.
+        case
+            when status = 'past_due'
+                then greatest(
+                        valid_from,
+                        least(
+                            valid_to,
+                            {{ dbt.dateadd('day', var('past_due_counts_days'), 'spell_from') }}
+                        )
+                    )
+            else valid_to
+        end as paid_to,
+        {%- else %}
+            valid_to as paid_to,
+        {%- endif %}
+        -- A pause is waited for; one that lasts, or leads to anything but paid service, was a
+        -- departure at its start.
         status = 'paused'
         and (
-            (valid_to = ended_at and ended_at < {{ endless }})
-            or least(valid_to, {{ as_of_end() }}) > pause_lapses_at
+            coalesce(spell_leads_to, '') not in ('active', 'past_due') and spell_to < {{ endless }}
+            or least(spell_to, {{ as_of_end() }})
+            > {{ dbt.dateadd('day', var('pause_lapses_after_days'), 'spell_from') }}
         ) as is_lapsed_pause
     from limits
 ),
@@ -178,7 +198,6 @@ judged as (
 split as (
     select
         subscription_id,
-        phase_number,
         billing_customer_id,
         currency,
         started_at,
@@ -187,14 +206,17 @@ split as (
         status,
         term_months,
         is_lapsed_pause,
+        spell_number,
+        is_continued,
+        previous_to,
         valid_from,
         paid_to as valid_to,
         true as is_within_terms
     from judged
+    where valid_from < paid_to
     union all
     select
         subscription_id,
-        phase_number,
         billing_customer_id,
         currency,
         started_at,
@@ -203,6 +225,9 @@ split as (
         status,
         term_months,
         is_lapsed_pause,
+        spell_number,
+        true as is_continued,
+        previous_to,
         paid_to as valid_from,
         valid_to,
         false as is_within_terms
@@ -210,7 +235,7 @@ split as (
     where paid_to < valid_to
 ),
 
-earning as (
+counted as (
     select
         subscription_id,
         billing_customer_id,
@@ -234,9 +259,22 @@ earning as (
             status = 'paused' and not is_lapsed_pause
         {%- else -%}
         false
-        {%- endif %} as is_paused,
+        {%- endif %} as is_pause,
+        spell_number,
+        is_continued,
+        coalesce(previous_to = valid_from, false) as is_without_gap,
         lead(status) over (partition by subscription_id order by valid_from) as next_status
     from split
+),
+
+earning as (
+    select
+        *,
+        not is_continued
+        and is_without_gap
+        and lag(is_paying) over (partition by subscription_id order by valid_from)
+            as is_first_after_paid
+    from counted
 ),
 
 -- Paid states without a gap are one run, numbered by the unpaid states before it.
@@ -252,7 +290,11 @@ runs as (
         currency,
         term_months,
         is_paying,
-        is_paused,
+        -- Who never paid does not pause paying: a trial may end in a pause.
+        is_pause
+        and max(case when is_first_after_paid then 1 else 0 end) over (
+            partition by subscription_id, spell_number
+        ) = 1 as is_paused,
         sum(case when is_paying then 0 else 1 end) over (
             partition by subscription_id
             order by valid_from
