@@ -1,8 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'winback'}}}) }}
 
--- Every churn is one row of winback and every return of a churned account one row won back, with the
--- money that left and came. Where policy calls a late return new, only an account's first new is
--- none.
+-- Every churn is one row of winback, and every return one row won back, with the money that left
+-- and came. Where policy calls a late return new, only an account's first new is no return.
 with
 
 movements as (

@@ -98,11 +98,11 @@ ranked as (
         segment,
         arr_usd,
         row_number() over (
-            partition by month_end_on, segment order by arr_usd desc, account_id
+            partition by month_end_on, segment order by arr_usd desc, account_id asc
         ) as size_rank,
         sum(arr_usd) over (
             partition by month_end_on, segment
-            order by arr_usd desc, account_id
+            order by arr_usd desc, account_id asc
             rows between unbounded preceding and current row
         ) - arr_usd as larger_arr_usd,
         count(*) over (partition by month_end_on, segment) as accounts,
@@ -164,7 +164,7 @@ largest_industries as (
         industry,
         arr_usd,
         row_number() over (
-            partition by month_end_on, segment order by arr_usd desc, industry
+            partition by month_end_on, segment order by arr_usd desc, industry asc
         ) as size_rank
     from by_industry
 ),
@@ -187,7 +187,7 @@ largest_owners as (
         owner_id,
         arr_usd,
         row_number() over (
-            partition by month_end_on, segment order by arr_usd desc, owner_id
+            partition by month_end_on, segment order by arr_usd desc, owner_id asc
         ) as size_rank
     from by_owner
 )

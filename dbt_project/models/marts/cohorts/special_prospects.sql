@@ -77,20 +77,13 @@ members as (
     where known_at < {{ as_of_end() }}
 ),
 
-persons as (
+employments as (
     select
         contact_id,
-        person_id
-    from {{ ref('int_person_map') }}
-),
-
-spells as (
-    select
-        person_id,
         account_id,
         started_on,
         ended_on
-    from {{ ref('int_person_spells') }}
+    from {{ ref('int_person_employments') }}
 ),
 
 people as (
@@ -214,23 +207,32 @@ seen as (
     from dated
 ),
 
--- A campaign reaches the account at which the person worked on that day.
+-- A campaign reaches a company through the record of somebody there: the address that the person
+-- had with it, whoever has another one elsewhere by now.
+reached as (
+    select distinct
+        members.campaign_id,
+        members.contact_id,
+        members.invited_on,
+        employments.account_id
+    from members
+    inner join employments
+        on
+            members.contact_id = employments.contact_id
+            and members.invited_on >= employments.started_on
+            and (employments.ended_on is null or members.invited_on <= employments.ended_on)
+),
+
 invitations as (
     select
-        spells.account_id,
-        members.invited_on,
+        reached.account_id,
+        reached.invited_on,
         max(case when campaigns.is_conference then 1 else 0 end) as is_conference,
         max(case when campaigns.is_family then 1 else 0 end) as is_family,
         sum(case when campaigns.is_prospecting then 1 else 0 end) as prospect_mailings
-    from members
-    inner join campaigns on members.campaign_id = campaigns.campaign_id
-    inner join persons on members.contact_id = persons.contact_id
-    inner join spells
-        on
-            persons.person_id = spells.person_id
-            and members.invited_on >= spells.started_on
-            and (spells.ended_on is null or members.invited_on <= spells.ended_on)
-    group by spells.account_id, members.invited_on
+    from reached
+    inner join campaigns on reached.campaign_id = campaigns.campaign_id
+    group by reached.account_id, reached.invited_on
 ),
 
 invited as (

@@ -61,7 +61,7 @@ months as (
         count(case when cut.is_won_back and cut.months_away = numbers.n then 1 end) as returned
     from cut
     inner join numbers
-        on cut.months_away >= numbers.n and numbers.n >= cut.followed_from_month
+        on cut.months_away >= numbers.n and cut.followed_from_month <= numbers.n
     group by cut.loss_base, cut.segment, numbers.n
 ),
 
