@@ -110,10 +110,6 @@ def tables(histories: Iterable[History], rates: list[Rate], as_of: date) -> Rows
                     }
                 )
     rows["input_prices"] = [_price(price) for price in prices.values()]
-    rows["input_plans"] = [
-        {"plan_id": plan, "plan_name": plan, "plan_family": plan, "created_at": EARLY}
-        for plan in sorted({price.plan_id for price in prices.values()})
-    ]
     return dict(rows)
 
 

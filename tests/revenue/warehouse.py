@@ -6,6 +6,7 @@ reference. Must not be here: any expectation.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import date
@@ -17,61 +18,53 @@ from dbt.artifacts.schemas.run import RunExecutionResult
 from tests.revenue.book import History
 from tests.revenue.reference import Answer, Movement, Rate
 from tests.revenue.tables import tables
-from tests.warehouse import Warehouse
+from tests.warehouse import PROJECT, Warehouse
 
-REVENUE = (
-    "int_month_ends",
-    "int_customer_holders",
-    "int_subscription_phases",
-    "int_subscription_discounts",
-    "int_price_tiers",
-    "int_subscription_item_spans",
-    "int_subscription_item_reductions",
-    "int_subscription_item_states",
-    "int_subscription_item_months",
-    "int_subscription_month_changes",
-    "int_account_month_changes",
-    "int_account_month_parts",
-    "int_contracts",
-    "int_contract_segments",
-    "int_contract_terms",
-    "int_contract_successions",
-    "int_contract_chains",
+#: The marts asked.
+ASKED = (
+    "fct_subscription_states",
+    "fct_account_months",
+    "fct_mrr_movements",
+    "fct_contract_terms",
+    "revenue_retention",
 )
-#: Paths under `models/`, without an ending.
-BUILT = (
-    "intermediate/accounts/int_account_merge_map",
-    "intermediate/accounts/int_account_map",
-    "intermediate/accounts/int_billing_customer_map",
-    *(f"intermediate/revenue/{name}" for name in REVENUE),
-    "marts/core/dim_accounts",
-    "marts/core/fct_mrr_movements",
-    "marts/core/fct_account_months",
-    "marts/core/fct_contract_terms",
+#: What has nothing to do with revenue, and stays empty; inputs are given by each test.
+BESIDE = (
+    "int_account_pairs",
+    "int_case_account_months",
+    "int_people_account_months",
+    "int_touch_account_months",
+    "int_usage_account_months",
+    "renewals",
 )
-GIVEN = (
-    "inputs/billing/input_customers",
-    "inputs/billing/input_discounts",
-    "inputs/billing/input_fx_rates",
-    "inputs/billing/input_plans",
-    "inputs/billing/input_prices",
-    "inputs/billing/input_subscription_items",
-    "inputs/billing/input_subscription_versions",
-    "inputs/crm/input_account_merges",
-    "inputs/crm/input_account_owners",
-    "inputs/crm/input_accounts",
-    "intermediate/accounts/int_account_pairs",
-    "intermediate/people/int_people_account_months",
-    "intermediate/touch/int_touch_account_months",
-    "intermediate/usage/int_usage_account_months",
-    "intermediate/touch/int_case_account_months",
-)
+REF = re.compile(r"ref\('(\w+)'\)")
+
+
+def _parts() -> tuple[list[str], list[str]]:
+    """Models to build and models given: all that the marts asked are made of, as paths."""
+    models = PROJECT / "models"
+    paths = {path.stem: path for path in models.rglob("*.sql")}
+    built, given, waiting = [], [], list(ASKED)
+    while waiting:
+        path = paths[waiting.pop()]
+        name = str(path.relative_to(models).with_suffix(""))
+        if name in built or name in given:
+            continue
+        if name.startswith("inputs/") or path.stem in BESIDE:
+            given.append(name)
+        else:
+            built.append(name)
+            waiting += REF.findall(path.read_text())
+    return sorted(built), sorted(given)
+
+
+BUILT, GIVEN = _parts()
 MODELS = " ".join(path.rpartition("/")[2] for path in BUILT)
 
 
 def revenue_warehouse(folder: Path) -> Warehouse:
     """A warehouse that dbt builds the revenue models in; nothing is in it yet."""
-    return Warehouse(folder, parts=tuple(f"{path}.sql" for path in BUILT), given=GIVEN)
+    return Warehouse(folder, parts=tuple(f"{path}.sql" for path in BUILT), given=tuple(GIVEN))
 
 
 def build(
@@ -86,9 +79,9 @@ def build(
     again(warehouse, as_of, **variables)
 
 
-def again(warehouse: Warehouse, as_of: date, **variables: Any) -> None:
-    """Builds the models over what was given, under other policies."""
-    done = warehouse.run("run", MODELS, as_of.isoformat(), **variables)
+def again(warehouse: Warehouse, as_of: date, select: str = MODELS, **variables: Any) -> None:
+    """Builds the models selected over what is there, under the policies that the vars name."""
+    done = warehouse.run("run", select, as_of.isoformat(), **variables)
     assert done.exception is None, done.exception
     assert isinstance(done.result, RunExecutionResult)
     assert done.success, [r.message for r in done.result.results if r.status == "error"]
@@ -109,6 +102,18 @@ def found(warehouse: Warehouse, histories: Iterable[History]) -> dict[str, Answe
     ):
         answers[names[account]].movements.append(Movement(account, *rest))
     return answers
+
+
+def rows_of(warehouse: Warehouse, histories: Iterable[History]) -> dict[str, set[tuple[Any, ...]]]:
+    """All rows of the marts about each history, by its name."""
+    names = {account: one.name for one in histories for account in one.accounts}
+    found: dict[str, set[tuple[Any, ...]]] = {name: set() for name in names.values()}
+    for table in ("fct_subscription_states", "fct_account_months", "fct_mrr_movements"):
+        for account, *rest in warehouse.rows(
+            f"select account_id, * exclude (account_id) from core.{table}"
+        ):
+            found[names[account]].add((table, account, *rest))
+    return found
 
 
 def differences(expected: Answer, answer: Answer) -> list[str]:

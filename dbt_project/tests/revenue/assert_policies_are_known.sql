@@ -1,14 +1,24 @@
--- Every policy in use must be one of its alternatives, and the documented default must be the one
--- of the project.
+-- Every policy in use must be one of its alternatives; a number of days is at least nought.
 with
 
 chosen as (
     {%- for policy in [
-        'discounts', 'paused', 'past_due', 'churn_date', 'reactivation', 'currency'
+        'discounts', 'paused', 'past_due', 'churn_date', 'reactivation', 'currency',
+        'trial_and_free_ramp', 'new_and_churned_between_month_ends'
     ] %}
         select
             '{{ policy }}' as policy,
             '{{ var("policy_" ~ policy) }}' as chosen_value
+        union all
+    {%- endfor %}
+    {%- for policy in [
+        'pause_lapses_after_days', 'past_due_counts_days', 'reactivation_within_days',
+        'renewal_grace_days'
+    ] %}
+        select
+            '{{ policy }}' as policy,
+            case when {{ var(policy) | int(-1) }} >= 0 then 'days' else '{{ var(policy) }}' end
+                as chosen_value
         {{ 'union all' if not loop.last }}
     {%- endfor %}
 )

@@ -1,3 +1,5 @@
+{# Named outside of the policy that reads it: the project is parsed once for all policies. #}
+{% set states = ref('int_subscription_item_states') %}
 with
 
 changes as (
@@ -200,7 +202,7 @@ paid_states as (
         billing_customer_id,
         valid_from,
         valid_to
-    from {{ ref('int_subscription_item_states') }}
+    from {{ states }}
     where mrr_usd > 0
 ),
 
