@@ -38,7 +38,8 @@ from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, MartContract
 
 # Everything that reads stored scores is built after them; everything else before.
-SCORES = "source:scores+"
+#: What reads facts that the night itself appends, and so is built after them.
+ON_APPENDED_FACTS = "source:scores+ source:closes+"
 
 #: What dbt leaves of a parse: a description for others, and its own state.
 _DESCRIBED = "manifest.json"
@@ -120,11 +121,37 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
                 allow_retries=False,
             )
 
+    def build_aside(self, select: str, as_of: date, database: Path) -> None:
+        """Build models as of another date into a database of their own; nothing else is touched.
+
+        Args:
+            select: dbt's selection of models and seeds.
+            as_of: handed to dbt as the variable of that name.
+            database: file to write, named like the warehouse.
+
+        Raises:
+            dagster.Failure: if a model failed, naming each.
+        """
+        command = ["build", "--select", select, "--exclude-resource-type", "test"]
+        command += ["--exclude-resource-type", "unit_test"]
+        failures: list[str] = []
+        with self.installation.dbt_environment(warehouse=database):
+            for _ in self._invoke(command, as_of, failures, target=database.parent / "target"):
+                pass
+        if failures:
+            raise dg.Failure(
+                f"dbt cannot build as of {as_of}:\n" + "\n".join(failures), allow_retries=False
+            )
+
     def _invoke(
-        self, command: list[str], as_of: date, failures: list[str]
+        self, command: list[str], as_of: date, failures: list[str], target: Path | None = None
     ) -> Iterator[DbtCoreCliEventMessage]:
         messages: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        flags = [*self._flags(), "--vars", json.dumps({"as_of": as_of.isoformat()})]
+        flags = [
+            *self._flags(target or self.installation.dbt_target),
+            "--vars",
+            json.dumps({"as_of": as_of.isoformat()}),
+        ]
         # A copy: dbt notes in it what it has compiled, and would look there for what the invocation
         # before has not left in the database.
         manifest = self._parsed().deepcopy()  # type: ignore[no-untyped-call]
@@ -158,11 +185,10 @@ class Dbt(dg.ConfigurableResource):  # type: ignore[type-arg]
             self._manifest = load_parsed(self.installation.lake)
         return self._manifest
 
-    def _flags(self) -> list[str]:
-        target = str(self.installation.dbt_target)
+    def _flags(self, target: Path) -> list[str]:
         return [
             *("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT)),
-            *("--target-path", target, "--log-path", target),
+            *("--target-path", str(target), "--log-path", str(target)),
             # Debug lines of every statement, flushed one by one, took longer than the statements.
             *("--log-level", "none", "--log-level-file", "info"),
         ]

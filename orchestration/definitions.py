@@ -9,13 +9,14 @@ from typing import Any
 import dagster as dg
 
 from orchestration.alerts import run_failure_alert
+from orchestration.assets.closes import closes_assets
 from orchestration.assets.published import published_asset
 from orchestration.assets.scores import scores_assets
 from orchestration.assets.sources import SOURCES, lake_contract, source_assets
 from orchestration.assets.warehouse import warehouse_assets
 from orchestration.dbt import Dbt, load_manifest, mart_contracts
 from orchestration.installation import Installation, Night
-from orchestration.jobs import backfill_job, nightly_job, nightly_schedule
+from orchestration.jobs import backfill_job, nightly_job, nightly_schedule, rebuild_closes_job
 
 
 def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definitions:
@@ -38,9 +39,10 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
             *(source_assets(source) for source in SOURCES),
             *warehouse_assets(manifest),
             *scores_assets(),
+            *closes_assets(),
             published_asset(mart_contracts(manifest)),
         ],
-        jobs=[nightly_job(), backfill_job()],
+        jobs=[nightly_job(), backfill_job(), rebuild_closes_job()],
         schedules=[nightly_schedule()],
         sensors=[run_failure_alert],
         resources=resources,

@@ -59,15 +59,18 @@ class Installation(dg.ConfigurableResource):  # type: ignore[type-arg]
         return self.root / "warehouse" / "dbt_target"
 
     @contextmanager
-    def dbt_environment(self, lake: str | None = None) -> Iterator[None]:
+    def dbt_environment(
+        self, lake: str | None = None, warehouse: Path | None = None
+    ) -> Iterator[None]:
         """Set the variables that `profiles.yml` and the sources read; put them back afterwards.
 
         Args:
             lake: where sources lie, if not in the installation's lake.
+            warehouse: the file built in, if not the installation's.
         """
         wanted = {
             "TENURE_LAKE": lake or str(self.lake),
-            "TENURE_WAREHOUSE": str(self.warehouse),
+            "TENURE_WAREHOUSE": str(warehouse or self.warehouse),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         }
         before = {name: os.environ.get(name) for name in wanted}

@@ -10,6 +10,7 @@ from dagster._core.definitions.unresolved_asset_job_definition import (
     UnresolvedAssetJobDefinition,
 )
 
+from orchestration.assets.closes import REBUILT
 from orchestration.assets.scores import BACKFILL
 
 NIGHTLY = "nightly"
@@ -19,7 +20,7 @@ def nightly_job() -> UnresolvedAssetJobDefinition:
     """Everything but past months, in one process: starting processes would dominate."""
     return dg.define_asset_job(
         NIGHTLY,
-        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BACKFILL),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(BACKFILL, REBUILT),
         executor_def=dg.in_process_executor,
         description="Load, build, score and publish one night (resources.night.config.as_of).",
     )
@@ -32,6 +33,16 @@ def backfill_job() -> UnresolvedAssetJobDefinition:
         selection=dg.AssetSelection.assets(BACKFILL),
         executor_def=dg.in_process_executor,
         description="Score past month-ends with models that had not seen beyond them.",
+    )
+
+
+def rebuild_closes_job() -> UnresolvedAssetJobDefinition:
+    """Past months that no night closed, one partition a month."""
+    return dg.define_asset_job(
+        "rebuild_closes",
+        selection=dg.AssetSelection.assets(REBUILT),
+        executor_def=dg.in_process_executor,
+        description="Close past months on what the sources had said by their close days.",
     )
 
 

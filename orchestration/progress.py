@@ -23,7 +23,8 @@ STEP_NAMES = {
     "build_warehouse": "Building the warehouse",
     "scores__models": "Training",
     "scores__churn_score_history": "Scoring",
-    "build_marts_on_scores": "Building the marts on scores",
+    "closes__month_closes": "Closing the month",
+    "build_marts_on_appended_facts": "Building the marts on scores and closes",
     "published__night": "Publishing",
 }
 

@@ -17,12 +17,14 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from ingestion import closes
 from ingestion.billing import stripe
 from ingestion.crm import salesforce
 from ingestion.desk import files as desk
 from ingestion.lake import Lake
 from ingestion.settings import load_settings
 from ingestion.usage import load as usage_load
+from orchestration.assets.closes import figures
 from sample_company import testing
 from sample_company.world.build import World, build_world
 from sample_company.world.config import WorldConfig
@@ -137,11 +139,14 @@ def cases(built: Callable[[int], Case]) -> Sequence[Case]:
 def land_and_build(world: World, warehouse: Warehouse) -> Case:
     """Land what the company's systems say on the morning after its last day, and build all models.
 
+    One month is closed as if it had been closed before all of it was told.
+
     Args:
         world: the company.
         warehouse: where; what another company left there is removed.
     """
     config = world.config
+    month, closed_on = told_late(world)
     warehouse.clear()
     with testing.running(world, event_days=EVENT_DAYS) as company:
         with in_environment({**company, "TENURE_HOME": str(warehouse.folder)}):
@@ -153,10 +158,27 @@ def land_and_build(world: World, warehouse: Warehouse) -> Case:
             )
             for run in (desk.run, salesforce.run, stripe.run, usage_load.run)
         }
+    warehouse.build("+int_account_month_money", closed_on.isoformat())
+    closes.close_month(lake, figures(warehouse.file, month, closed_on, basis="rebuilt"))
+    warehouse.forget()
     warehouse.build("*", config.last_day.isoformat())
     kept = warehouse.folder / f"seed{config.seed}.duckdb"
     warehouse.file.replace(kept)
     return Case(config.seed, world, kept, reports)
+
+
+def told_late(world: World) -> tuple[date, date]:
+    """A month that its own end did not know all of, and a day before the rest of it was told.
+
+    Of the cancellations and contracts that were dated back over a month's end, the last.
+    """
+    mess = world.truth["truth_mess"]
+    late = mess[mess["mess"].isin(["back_dated_cancellation", "back_dated_invoice"])]
+    effective = pd.to_datetime(late["detail"].str.extract(r"(\d{4}-\d\d-\d\d)", expand=False))
+    month_ends = effective + pd.offsets.MonthEnd(0)
+    told_on = late["planted_at"].dt.tz_localize(None).dt.normalize()
+    last = told_on[told_on > month_ends].idxmax()
+    return month_ends[last].date(), (told_on[last] - pd.Timedelta(days=1)).date()
 
 
 def _silent(_: str) -> None:

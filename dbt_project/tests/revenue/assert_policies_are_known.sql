@@ -13,7 +13,7 @@ chosen as (
     {%- endfor %}
     {%- for policy in [
         'pause_lapses_after_days', 'past_due_counts_days', 'reactivation_within_days',
-        'renewal_grace_days'
+        'renewal_grace_days', 'month_close_days'
     ] %}
         select
             '{{ policy }}' as policy,

@@ -13,14 +13,27 @@ with versions as (
     from {{ ref('stg_stripe__subscriptions') }}
 ),
 
--- The end is told by the first version that has it.
+-- The end is told by the first version that has it. Where that is the first version of all, nobody
+-- could know before it was asked for: a cancellation may be dated back.
+told_ends as (
+    select
+        subscription_id,
+        ended_at,
+        case
+            when version_number > 1 then version_at
+            else greatest(ended_at, coalesce(canceled_at, ended_at))
+        end as known_at
+    from versions
+    where ended_at is not null
+),
+
 ends as (
     select
         subscription_id,
         min(ended_at) as ended_at,
-        min(case when version_number = 1 then ended_at else version_at end) as known_at
-    from versions
-    where ended_at < {{ as_of_end() }}
+        min(known_at) as known_at
+    from told_ends
+    where ended_at < {{ as_of_end() }} and known_at < {{ as_of_end() }}
     group by subscription_id
 ),
 

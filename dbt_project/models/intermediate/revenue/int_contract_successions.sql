@@ -1,3 +1,5 @@
+{# Contracts of one account that may be renewed on one day, each by another. #}
+{% set rounds = 4 %}
 with
 
 contracts as (
@@ -57,7 +59,7 @@ inferred as (
     where contracts.replaces_subscription_id is null
 ),
 
-candidates as (
+candidates_1 as (
     select
         subscription_id,
         term_number,
@@ -75,32 +77,64 @@ candidates as (
     from inferred
 ),
 
--- One contract continues one, and is continued by one.
-ranked as (
-    select
-        subscription_id,
-        term_number,
-        next_subscription_id,
-        next_started_on,
-        row_number() over (
-            partition by subscription_id
-            order by evidence_rank, next_started_on, next_subscription_id
-        ) as next_rank,
-        row_number() over (
-            partition by next_subscription_id
-            order by evidence_rank, next_started_on, subscription_id
-        ) as previous_rank
-    from candidates
-),
+-- One contract continues one, and is continued by one: who is first for each other belong together,
+-- then the next of those who are left.
+{% for round in range(1, rounds + 1) -%}
+    ranked_{{ round }} as (
+        select
+            subscription_id,
+            term_number,
+            next_subscription_id,
+            next_started_on,
+            row_number() over (
+                partition by subscription_id
+                order by evidence_rank, next_started_on, next_subscription_id
+            ) as next_rank,
+            row_number() over (
+                partition by next_subscription_id
+                order by evidence_rank, next_started_on, subscription_id
+            ) as previous_rank
+        from candidates_{{ round }}
+    ),
 
+    chosen_{{ round }} as (
+        select
+            subscription_id,
+            term_number,
+            next_subscription_id,
+            next_started_on
+        from ranked_{{ round }}
+        where next_rank = 1 and previous_rank = 1
+    ),
+
+    {% if not loop.last -%}
+        candidates_{{ round + 1 }} as (
+            select
+                candidates.subscription_id,
+                candidates.term_number,
+                candidates.next_subscription_id,
+                candidates.next_started_on,
+                candidates.evidence_rank
+            from candidates_{{ round }} as candidates
+            left join chosen_{{ round }} as old
+                on candidates.subscription_id = old.subscription_id
+            left join chosen_{{ round }} as new
+                on candidates.next_subscription_id = new.next_subscription_id
+            where old.subscription_id is null and new.next_subscription_id is null
+        ),
+
+    {% endif %}
+{%- endfor -%}
 chosen as (
-    select
-        subscription_id,
-        term_number,
-        next_subscription_id,
-        next_started_on
-    from ranked
-    where next_rank = 1 and previous_rank = 1
+    {%- for round in range(1, rounds + 1) %}
+        select
+            subscription_id,
+            term_number,
+            next_subscription_id,
+            next_started_on
+        from chosen_{{ round }}
+        {{ 'union all' if not loop.last }}
+    {%- endfor %}
 ),
 
 states as (

@@ -148,7 +148,13 @@ select
     begun.term_months,
     cast(12 * coalesce(due.mrr_usd, 0) as decimal(18, 2)) as due_arr_usd,
     due.seats as due_seats,
-    cast(12 * continued.mrr_usd as decimal(18, 2)) as continued_arr_usd,
+    -- A contract that goes on with nothing but metered prices goes on for nothing.
+    case
+        when begun.ended_on is null
+            and begun.reshaped_on is null
+            and begun.due_on <= {{ as_of_date() }}
+            then cast(12 * coalesce(continued.mrr_usd, 0) as decimal(18, 2))
+    end as continued_arr_usd,
     continued.seats as continued_seats,
     begun.is_evergreen,
     begun.is_involuntary,

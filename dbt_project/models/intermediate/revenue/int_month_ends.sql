@@ -26,6 +26,7 @@ select
     {{ month_end(months_after('month_end_on', -1)) }} as previous_month_end_on,
     month_end_on,
     {{ month_end(months_after('month_end_on', 1)) }} as next_month_end_on,
-    {{ day_start(days_after('month_end_on', 1)) }} as closes_at
+    {{ day_start(days_after('month_end_on', 1)) }} as closes_at,
+    {{ days_after('month_end_on', var('month_close_days')) }} as reported_from_on
 from months
 where month_end_on <= {{ as_of_date() }}

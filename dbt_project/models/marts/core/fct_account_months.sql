@@ -1,30 +1,20 @@
 with
 
-item_months as (
+money as (
     select
-        subscription_id,
         account_id,
         month_end_on,
-        status,
-        quantity,
-        mrr_usd,
-        paused_mrr_usd
-    from {{ ref('int_subscription_item_months') }}
-),
-
-states as (
-    select
-        account_id,
-        valid_from
-    from {{ ref('int_subscription_item_states') }}
-    where account_id is not null
-),
-
-months as (
-    select
         month_number,
-        month_end_on
-    from {{ ref('int_month_ends') }}
+        opening_mrr_usd,
+        {%- for movement in movement_types() %}
+            {{ movement }}_usd,
+        {%- endfor %}
+        closing_mrr_usd,
+        paused_mrr_usd,
+        seats,
+        subscriptions,
+        is_past_due
+    from {{ ref('int_account_month_money') }}
 ),
 
 accounts as (
@@ -34,18 +24,6 @@ accounts as (
         region,
         acquisition_origin
     from {{ ref('dim_accounts') }}
-),
-
-movements as (
-    select
-        surviving_account_id as account_id,
-        {% for movement in movement_types() -%}
-            sum(case when movement_type = '{{ movement }}' then amount_usd else 0 end)
-                as {{ movement }}_usd,
-        {% endfor -%}
-        month as month_end_on
-    from {{ ref('fct_mrr_movements') }}
-    group by surviving_account_id, month
 ),
 
 usage as (
@@ -94,100 +72,39 @@ people as (
     from {{ ref('int_people_account_months') }}
 ),
 
-first_contracts as (
+cohorts as (
     select
         account_id,
-        {{ utc_date('min(valid_from)') }} as first_contract_on
-    from states
+        min(month_end_on) as cohort_month,
+        min(month_number) as cohort_month_number
+    from money
+    where closing_mrr_usd > 0
     group by account_id
-),
-
-closings as (
-    select
-        account_id,
-        month_end_on,
-        sum(mrr_usd) as mrr_usd,
-        sum(paused_mrr_usd) as paused_mrr_usd,
-        sum(case when mrr_usd > 0 then quantity else 0 end) as seats,
-        count(distinct subscription_id) as subscriptions,
-        max(case when status = 'past_due' then 1 else 0 end) as is_past_due
-    from item_months
-    group by account_id, month_end_on
-),
-
--- From the first contract on and for good: a customer lost stays in the spine with nothing paid, so
--- that every return has an opening and every rate its base.
-spine as (
-    select
-        first_contracts.account_id,
-        first_contracts.first_contract_on,
-        months.month_number,
-        months.month_end_on
-    from first_contracts
-    inner join months on first_contracts.first_contract_on <= months.month_end_on
-),
-
-filled as (
-    select
-        spine.account_id,
-        spine.first_contract_on,
-        spine.month_number,
-        spine.month_end_on,
-        cast(coalesce(closings.mrr_usd, 0) as decimal(18, 2)) as closing_mrr_usd,
-        cast(coalesce(closings.paused_mrr_usd, 0) as decimal(18, 2)) as paused_mrr_usd,
-        coalesce(closings.seats, 0) as seats,
-        coalesce(closings.subscriptions, 0) as subscriptions,
-        coalesce(closings.is_past_due = 1, false) as is_past_due
-    from spine
-    left join closings
-        on
-            spine.account_id = closings.account_id
-            and spine.month_end_on = closings.month_end_on
-),
-
-dated as (
-    select
-        account_id,
-        month_end_on,
-        month_number,
-        closing_mrr_usd,
-        paused_mrr_usd,
-        seats,
-        subscriptions,
-        is_past_due,
-        coalesce(
-            lag(closing_mrr_usd) over (partition by account_id order by month_end_on), 0
-        ) as opening_mrr_usd,
-        min(case when closing_mrr_usd > 0 then month_end_on end) over (partition by account_id)
-            as cohort_month,
-        min(case when closing_mrr_usd > 0 then month_number end) over (partition by account_id)
-            as cohort_month_number
-    from filled
 )
 
 select
-    dated.account_id,
-    dated.month_end_on,
-    dated.cohort_month,
+    money.account_id,
+    money.month_end_on,
+    cohorts.cohort_month,
     touches.last_director_touch_on,
     accounts.segment,
     accounts.region,
     accounts.acquisition_origin,
-    cast(dated.opening_mrr_usd as decimal(18, 2)) as opening_mrr_usd,
+    money.opening_mrr_usd,
     {%- for movement in movement_types() %}
-        cast(coalesce(movements.{{ movement }}_usd, 0) as decimal(18, 2)) as {{ movement }}_usd,
+        money.{{ movement }}_usd,
     {%- endfor %}
-    dated.closing_mrr_usd,
-    cast(12 * dated.closing_mrr_usd as decimal(18, 2)) as closing_arr_usd,
-    dated.paused_mrr_usd,
-    cast(dated.seats as bigint) as seats,
-    cast(dated.subscriptions as bigint) as subscriptions,
+    money.closing_mrr_usd,
+    cast(12 * money.closing_mrr_usd as decimal(18, 2)) as closing_arr_usd,
+    money.paused_mrr_usd,
+    money.seats,
+    money.subscriptions,
     -- Counted from the first month-end paid, so that the first is month 0; null before anything was
     -- paid.
     cast(
         case
-            when dated.month_number >= dated.cohort_month_number
-                then dated.month_number - dated.cohort_month_number
+            when money.month_number >= cohorts.cohort_month_number
+                then money.month_number - cohorts.cohort_month_number
         end as bigint
     ) as tenure_months,
     usage.active_users_28d,
@@ -205,33 +122,30 @@ select
     people.contacts_end_user,
     people.contacts_manager,
     people.contacts_director_plus,
-    dated.subscriptions > 0 as is_active,
-    dated.closing_mrr_usd > 0 as is_paying,
-    dated.closing_mrr_usd = 0 and dated.paused_mrr_usd > 0 as is_paused,
+    money.subscriptions > 0 as is_active,
+    money.closing_mrr_usd > 0 as is_paying,
+    money.closing_mrr_usd = 0 and money.paused_mrr_usd > 0 as is_paused,
     -- In force without money: a trial or a free ramp. Neither churned nor in the base of any rate.
-    dated.subscriptions > 0 and dated.closing_mrr_usd = 0 and dated.paused_mrr_usd = 0 as is_free,
-    dated.is_past_due,
+    money.subscriptions > 0 and money.closing_mrr_usd = 0 and money.paused_mrr_usd = 0 as is_free,
+    money.is_past_due,
     people.is_champion_or_sponsor_gone,
     people.is_single_threaded
-from dated
-left join accounts on dated.account_id = accounts.account_id
-left join movements
-    on
-        dated.account_id = movements.account_id
-        and dated.month_end_on = movements.month_end_on
+from money
+left join accounts on money.account_id = accounts.account_id
+left join cohorts on money.account_id = cohorts.account_id
 left join usage
     on
-        dated.account_id = usage.account_id
-        and dated.month_end_on = usage.observed_on
+        money.account_id = usage.account_id
+        and money.month_end_on = usage.observed_on
 left join touches
     on
-        dated.account_id = touches.account_id
-        and dated.month_end_on = touches.observed_on
+        money.account_id = touches.account_id
+        and money.month_end_on = touches.observed_on
 left join cases
     on
-        dated.account_id = cases.account_id
-        and dated.month_end_on = cases.observed_on
+        money.account_id = cases.account_id
+        and money.month_end_on = cases.observed_on
 left join people
     on
-        dated.account_id = people.account_id
-        and dated.month_end_on = people.observed_on
+        money.account_id = people.account_id
+        and money.month_end_on = people.observed_on
