@@ -141,6 +141,8 @@ def _month_ends(book: Book, last_month: int) -> pd.DataFrame:
             "usd": plan_usd,
             "addon_mrr": addon_mrr,
             "addon_usd": addon_usd,
+            "terms": _price_terms(state, currency, "price"),
+            "addon_terms": _price_terms(state, currency, "addon"),
             "paused": state["paused"],
             "past_due": past_due,
         }
@@ -148,10 +150,17 @@ def _month_ends(book: Book, last_month: int) -> pd.DataFrame:
     return frame[keep].reset_index(drop=True)
 
 
+def _price_terms(state: dict[str, Any], currency: I64, price: str) -> I64:
+    """A number for each price with what is taken off it: equal while neither changes."""
+    columns = {name: state[name] for name in (price, "bill", "percent", "amount_off")}
+    frame = pd.DataFrame({**columns, "currency": currency})
+    return np.asarray(frame.groupby(list(frame), sort=False).ngroup(), dtype=np.int64)
+
+
 def _account_months(
     ends: pd.DataFrame, holder: I64, last_month: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Dense account-months (holder, month, ...) and their plans (holder, month, plan, ...)."""
+    """Dense account-months (holder, month, ...) and what they pay (holder, month, plan, terms)."""
     e = ends.assign(
         holder=holder,
         mrr_all=ends["mrr"] + ends["addon_mrr"],
@@ -184,26 +193,34 @@ def _account_months(
         dense[name] = dense[name].fillna(0).astype(np.int64)
     for name in ("paused", "exists"):
         dense[name] = dense[name].eq(True)
-    plan = e[e["usd"] > 0][["holder", "month", "plan", "seats", "usd"]]
-    addon = e[e["addon_usd"] > 0][["holder", "month", "addon_usd"]]
-    addon = addon.rename(columns={"addon_usd": "usd"}).assign(plan=con.ADDON, seats=1)
-    plans = pd.concat([plan, addon], ignore_index=True)
-    plans = plans.groupby(["holder", "month", "plan"], as_index=False, sort=True).agg(
+    plan = e[e["usd"] > 0][["holder", "month", "plan", "terms", "seats", "usd"]]
+    addon = e[e["addon_usd"] > 0][["holder", "month", "addon_terms", "addon_usd"]]
+    addon = addon.rename(columns={"addon_usd": "usd", "addon_terms": "terms"})
+    plans = pd.concat([plan, addon.assign(plan=con.ADDON, seats=1)], ignore_index=True)
+    plans = plans.groupby(["holder", "month", "plan", "terms"], as_index=False, sort=True).agg(
         seats=("seats", "sum"), usd=("usd", "sum")
     )
     return dense, plans
 
 
 def _parts(plans: pd.DataFrame) -> pd.DataFrame:
-    """Seats, price and plan parts (cents) of the change into each holder-month."""
+    """Seats, price and plan parts (cents) of the change into each holder-month.
+
+    Other seats at the same prices and discounts are seats; where both changed, seats count at the
+    old average.
+    """
     before = plans.assign(month=plans["month"] + 1)
-    both = plans.merge(before, on=["holder", "month", "plan"], how="outer", suffixes=("_1", "_0"))
-    two = both["usd_1"].notna() & both["usd_0"].notna()
-    b = both.fillna(0)
-    q0 = np.maximum(b["seats_0"].to_numpy(dtype=np.int64), 1)
-    q1 = b["seats_1"].to_numpy(dtype=np.int64)
-    m0, m1 = b["usd_0"].to_numpy(dtype=np.int64), b["usd_1"].to_numpy(dtype=np.int64)
-    seats = np.where(two, round_div((q1 - q0) * m0, q0), 0)
+    keys = ["holder", "month", "plan"]
+    prices = plans.merge(before, on=[*keys, "terms"], how="outer", suffixes=("_1", "_0"))
+    prices["same"] = prices["usd_1"].notna() & prices["usd_0"].notna()
+    amounts = {name: (name, "sum") for name in ("seats_1", "seats_0", "usd_1", "usd_0")}
+    both = prices.groupby(keys, as_index=False, sort=True).agg(**amounts, same=("same", "min"))
+    two = both["usd_1"].gt(0) & both["usd_0"].gt(0)
+    q0 = np.maximum(both["seats_0"].to_numpy(dtype=np.int64), 1)
+    q1 = both["seats_1"].to_numpy(dtype=np.int64)
+    m0, m1 = both["usd_0"].to_numpy(dtype=np.int64), both["usd_1"].to_numpy(dtype=np.int64)
+    only_seats = both["same"].to_numpy(dtype=np.bool_) & (q1 != q0)
+    seats = np.where(two, np.where(only_seats, m1 - m0, round_div((q1 - q0) * m0, q0)), 0)
     frame = pd.DataFrame(
         {
             "holder": both["holder"],

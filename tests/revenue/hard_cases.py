@@ -184,5 +184,15 @@ HARD_CASES = [
         told("discount_forever", ("active", "2023-01-10")),
         off=off("discount_forever", "forever", "2023-01-10"),
     ),
+    # Two contracts end on one day, and two continue them on that day.
+    alone(
+        "two_renewed",
+        told("two_renewed", ("active", "2022-01-10"), ended="2023-01-10"),
+        told("two_renewed", ("active", "2022-01-10"), ended="2023-01-10", number=1),
+        told("two_renewed", ("active", "2023-01-10"), number=2),
+        told("two_renewed", ("active", "2023-01-10"), price="120", number=3),
+    ),
+    # Due 37 days ago, and not signed again.
+    alone("pending", told("pending", ("active", "2022-04-10"), ended="2024-04-10")),
     alone("euro", told("euro", ("active", "2023-01-10"), currency="EUR")),
 ]

@@ -36,6 +36,7 @@ class Policies:
     pause_days: int = 90
     past_due_days: int = 30
     reactivation_days: int = 90
+    grace_days: int = 60
 
 
 @dataclass(frozen=True)
@@ -532,3 +533,243 @@ def _parts(lines: list[Line]) -> tuple[Decimal, Decimal, Decimal]:
             seats += part
             price += change - part
     return seats, price, plan
+
+
+# --- all accounts together ---------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Retention:
+    """What the accounts that paid a year ago pay now; net and gross rates follow."""
+
+    base: Decimal
+    now: Decimal
+    kept: Decimal
+    base_accounts: int
+    lost_accounts: int
+
+
+def retention(mrr: dict[tuple[str, date], Decimal], last: date) -> dict[date, Retention]:
+    """Retention over twelve months at each month-end, of all accounts together."""
+    accounts = {account for account, _ in mrr}
+    found = {}
+    for end in month_ends(min(month for _, month in mrr), last):
+        before = month_end(end.replace(day=1, year=end.year - 1))
+        pairs = [
+            (mrr.get((one, before), NOTHING), mrr.get((one, end), NOTHING)) for one in accounts
+        ]
+        base = [(then, now) for then, now in pairs if then > 0]
+        found[end] = Retention(
+            sum((then for then, _ in base), NOTHING),
+            sum((now for _, now in base), NOTHING),
+            sum((min(then, now) for then, now in base), NOTHING),
+            len(base),
+            sum(now == 0 for _, now in base),
+        )
+    return found
+
+
+# --- contract terms ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Term:
+    """A contract term and how it ended."""
+
+    account: str
+    subscription: str
+    started_on: date
+    due_on: date
+    ended_on: date | None
+    outcome: str
+    due_arr: Decimal
+    renewed_arr: Decimal | None
+    next_subscription: str | None
+    term_months: int
+    is_evergreen: bool
+
+
+@dataclass
+class Contract:
+    """A subscription that was in force after any trial."""
+
+    life: Life
+    account: str
+    started_on: date
+    anchor_on: date
+    ended_on: date | None
+    months: int
+    is_evergreen: bool
+
+    def starts(self, as_of: date) -> list[date]:
+        """First days of its terms: always counted from the first, so that a 31st comes back."""
+        found: list[date] = []
+        while True:
+            start = self.day(len(found))
+            if start > as_of or (self.ended_on is not None and start >= self.ended_on):
+                return found
+            found.append(start)
+
+    def day(self, term: int) -> date:
+        """First day of a term, which is the due date of the one before."""
+        anchor = datetime(*self.anchor_on.timetuple()[:3], tzinfo=UTC)
+        return months_after(anchor, term * self.months).date()
+
+
+def contracts(known: History, policies: Policies, as_of: date) -> list[Contract]:
+    """Contracts with the length of their terms: as agreed, as paid for at once, or a year."""
+    found = []
+    for facts in known.subscriptions:
+        life = Life(facts, policies, as_of)
+        turns = sorted(set(_turns(life, known)))
+        in_force = [
+            item
+            for turn in turns
+            if life.status_at(turn)
+            not in (None, "trialing", "incomplete", "incomplete_expired", "canceled")
+            for item in facts.items
+            if item.starts_at <= turn
+            and not _ended(item, turn)
+            and item.price.interval is not None
+            and item.price.usage_type == "licensed"
+        ]
+        if not in_force:
+            continue
+        years = [
+            (12 if i.price.interval == "year" else 1) * i.price.interval_count
+            for i in in_force
+            if i.price.interval in ("month", "year")
+        ]
+        long = [months for months in years if months >= 12]
+        last = max(turns, key=lambda t: (life.status_at(t) is not None, t))
+        end = life.served_until
+        if life.status_at(last) == "unpaid":
+            # Never paid again: it ended when it was given up, whenever the vendor closes it.
+            end = life.spell(last)[0]
+        found.append(
+            Contract(
+                life,
+                holder(known, facts.customer_id, end_of(as_of)),
+                facts.started_at.date(),
+                (facts.trial_end_at or facts.started_at).date(),
+                None if end is None else end.date(),
+                facts.term_months or max(long, default=12),
+                facts.term_months is None and not long,
+            )
+        )
+    return found
+
+
+def terms(history: History, policies: Policies, rates: list[Rate], as_of: date) -> list[Term]:
+    """All contract terms of a history begun by a day, with their outcomes as of that day."""
+    known = history.known(as_of)
+    lives = contracts(known, policies, as_of)
+
+    def arr(contract: Contract, at: datetime) -> Decimal:
+        return 12 * sum(
+            (w.paid for w in worths(contract.life, known.discounts, rates, at)), NOTHING
+        )
+
+    def ends_in(contract: Contract) -> date | None:
+        """Due date of the term in which the contract ended."""
+        starts = contract.starts(as_of)
+        due = contract.day(len(starts))
+        is_ended = contract.ended_on is not None and starts and contract.ended_on <= due
+        return due if is_ended else None
+
+    nexts = _successions(lives, {id(c): ends_in(c) for c in lives}, policies)
+    found = []
+    for contract in lives:
+        for number, start in enumerate(contract.starts(as_of)):
+            due = contract.day(number + 1)
+            ended = contract.ended_on if contract.ended_on and contract.ended_on <= due else None
+            following = nexts.get(id(contract)) if ended else None
+            last_day = min(due, ended or due, as_of + timedelta(days=1)) - timedelta(days=1)
+            due_arr = arr(contract, last_instant(last_day))
+            renewed: Decimal | None = None
+            if following is not None:
+                renewed = arr(following, last_instant(following.started_on))
+            elif ended is None and due <= as_of:
+                renewed = arr(contract, last_instant(due))
+            outcome = _outcome(contract, due, ended, following, due_arr, renewed, policies, as_of)
+            if outcome == "lost":
+                renewed = NOTHING
+            elif outcome in ("open", "pending", "paused"):
+                renewed = None
+            found.append(
+                Term(
+                    contract.account,
+                    contract.life.facts.subscription_id,
+                    start,
+                    due,
+                    ended,
+                    outcome,
+                    due_arr,
+                    renewed,
+                    following.life.facts.subscription_id
+                    if following and outcome in ("superseded", "renewed_late")
+                    else None,
+                    contract.months,
+                    contract.is_evergreen,
+                )
+            )
+    return found
+
+
+def _outcome(
+    contract: Contract,
+    due: date,
+    ended: date | None,
+    following: Contract | None,
+    due_arr: Decimal,
+    renewed: Decimal | None,
+    policies: Policies,
+    as_of: date,
+) -> str:
+    """The one outcome of a term."""
+    if following is not None and following.started_on != due:
+        return "superseded" if following.started_on < due else "renewed_late"
+    if ended is not None and following is None:
+        is_final = ended < due or due + timedelta(days=policies.grace_days) <= as_of
+        return "lost" if is_final else "pending"
+    if due > as_of:
+        return "open"
+    if following is None and contract.life.status_at(last_instant(due)) == "paused":
+        return "paused"
+    if renewed == due_arr:
+        return "renewed_flat"
+    return "renewed_expanded" if (renewed or NOTHING) > due_arr else "renewed_contracted"
+
+
+def _successions(
+    lives: list[Contract], due_of: dict[int, date | None], policies: Policies
+) -> dict[int, Contract]:
+    """Which contract continues which: as billing says, else the account's next one in time.
+
+    In time: from the end of service to the end of the grace; inside a term that was broken off, on
+    the day of the end or the day after. One contract continues one: who comes first, by id at last.
+    """
+    pairs = []
+    for old in lives:
+        due = due_of[id(old)]
+        if due is None or old.ended_on is None:
+            continue
+        for new in lives:
+            replaces, start = new.life.facts.replaces, new.started_on
+            is_declared = replaces == old.life.facts.subscription_id
+            is_in_time = old.ended_on <= start <= due + timedelta(days=policies.grace_days) and (
+                due <= start or start <= old.ended_on + timedelta(days=1)
+            )
+            is_inferred = replaces is None and new.account == old.account and is_in_time
+            if new is not old and (is_declared or is_inferred):
+                pairs.append((not is_declared, start, old, new))
+    names = {id(c): c.life.facts.subscription_id for c in lives}
+    found: dict[int, Contract] = {}
+    taken: set[int] = set()
+    for _, _, old, new in sorted(
+        pairs, key=lambda p: (p[0], p[1], names[id(p[3])], names[id(p[2])])
+    ):
+        if id(old) not in found and id(new) not in taken:
+            found[id(old)] = new
+            taken.add(id(new))
+    return found

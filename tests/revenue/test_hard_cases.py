@@ -18,10 +18,18 @@ from tests.revenue.book import History
 from tests.revenue.hard_cases import HARD_CASES
 from tests.revenue.histories import AS_OF, RATES, draw_histories
 from tests.revenue.reference import Answer, Policies, answer
-from tests.revenue.warehouse import again, build, differences, found, revenue_warehouse, rows_of
+from tests.revenue.warehouse import (
+    again,
+    build,
+    differences,
+    found,
+    revenue_warehouse,
+    rows_of,
+    terms_of,
+)
 from tests.warehouse import Warehouse
 
-HISTORIES = 80
+HISTORIES = 120
 
 
 @dataclass(frozen=True)
@@ -159,7 +167,7 @@ def runs(warehouse: Warehouse, histories: list[History]) -> dict[str, Built]:
     """The marts under the defaults (`default`) and under each alternative."""
     built = {"default": Built(found(warehouse, histories), rows_of(warehouse, histories))}
     for name, other in ALTERNATIVES.items():
-        again(warehouse, AS_OF, f"{other.first}+", **other.variables)
+        again(warehouse, AS_OF, f"{other.first}+,+fct_account_months", **other.variables)
         built[name] = Built(found(warehouse, histories), rows_of(warehouse, histories))
     return built
 
@@ -295,6 +303,14 @@ def test_a_euro_is_worth_what_the_policy_says(runs: dict[str, Built]) -> None:
 
 def test_new_and_gone_between_two_month_ends_is_in_neither(runs: dict[str, Built]) -> None:
     assert moves(runs, "between_month_ends") == []
+
+
+def test_contracts_that_are_renewed_together_are_told_apart(
+    warehouse: Warehouse, histories: list[History], runs: dict[str, Built]
+) -> None:
+    told = sorted(terms_of(warehouse, histories)["two_renewed"], key=lambda t: t.subscription)
+    outcomes = [t.outcome for t in told if t.due_on == date(2023, 1, 10)]
+    assert outcomes == ["renewed_flat", "renewed_expanded"]
 
 
 def test_a_seat_more_is_seats_and_nothing_else(runs: dict[str, Built]) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from dbt.artifacts.schemas.run import RunExecutionResult
 
 from tests.revenue.book import History
-from tests.revenue.reference import Answer, Movement, Rate
+from tests.revenue.reference import Answer, Movement, Rate, Term
 from tests.revenue.tables import tables
 from tests.warehouse import PROJECT, Warehouse
 
@@ -104,13 +104,30 @@ def found(warehouse: Warehouse, histories: Iterable[History]) -> dict[str, Answe
     return answers
 
 
+def terms_of(warehouse: Warehouse, histories: Iterable[History]) -> dict[str, list[Term]]:
+    """What the marts say of the contract terms of each history, by its name."""
+    names = {account: one.name for one in histories for account in one.accounts}
+    found: dict[str, list[Term]] = {name: [] for name in names.values()}
+    for account, *rest in warehouse.rows(
+        "select account_id, subscription_id, started_on, due_on, ended_on, outcome, due_arr_usd,"
+        " renewed_arr_usd, superseded_by_subscription_id, term_months, is_evergreen"
+        " from core.fct_contract_terms"
+    ):
+        found[names[account]].append(Term(account, *rest))
+    return found
+
+
 def rows_of(warehouse: Warehouse, histories: Iterable[History]) -> dict[str, set[tuple[Any, ...]]]:
     """All rows of the marts about each history, by its name."""
     names = {account: one.name for one in histories for account in one.accounts}
     found: dict[str, set[tuple[Any, ...]]] = {name: set() for name in names.values()}
-    for table in ("fct_subscription_states", "fct_account_months", "fct_mrr_movements"):
+    for table in (
+        "intermediate.int_subscription_item_states",
+        "core.fct_account_months",
+        "core.fct_mrr_movements",
+    ):
         for account, *rest in warehouse.rows(
-            f"select account_id, * exclude (account_id) from core.{table}"
+            f"select account_id, * exclude (account_id) from {table}"
         ):
             found[names[account]].add((table, account, *rest))
     return found
