@@ -55,7 +55,8 @@ def test_the_models_agree_with_the_definitions(
         for one in histories
         if (lines := differences(expected[one.name], answers[one.name]))
     }
-    assert not wrong, _told(wrong)
+    if wrong:
+        pytest.fail(_told(wrong))
 
 
 def test_contract_terms_and_their_outcomes_agree(
@@ -70,7 +71,8 @@ def test_contract_terms_and_their_outcomes_agree(
         if wanted != got:
             wrong[one] = [f"expected {x}" for x in wanted - got]
             wrong[one] += [f"found    {x}" for x in got - wanted]
-    assert not wrong, _told(wrong)
+    if wrong:
+        pytest.fail(_told(wrong))
     assert [outcome for outcome in OUTCOMES if not met[outcome]] == []
 
 

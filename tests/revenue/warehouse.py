@@ -81,7 +81,7 @@ def build(
 
 def again(warehouse: Warehouse, as_of: date, select: str = MODELS, **variables: Any) -> None:
     """Builds the models selected over what is there, under the policies that the vars name."""
-    done = warehouse.run("run", select, as_of.isoformat(), **variables)
+    done = warehouse.run("run", select, as_of.isoformat(), "--no-write-json", **variables)
     assert done.exception is None, done.exception
     assert isinstance(done.result, RunExecutionResult)
     assert done.success, [r.message for r in done.result.results if r.status == "error"]

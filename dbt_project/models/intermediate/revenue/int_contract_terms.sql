@@ -26,9 +26,17 @@ states as (
         valid_from,
         valid_to,
         quantity,
-        mrr_usd,
-        status
+        mrr_usd
     from {{ ref('int_subscription_item_states') }}
+),
+
+pauses as (
+    select
+        subscription_id,
+        valid_from,
+        valid_to
+    from {{ ref('int_subscription_phases') }}
+    where status = 'paused'
 ),
 
 numbers as (
@@ -121,8 +129,7 @@ continued as (
         begun.subscription_id,
         begun.term_number,
         sum(states.mrr_usd) as mrr_usd,
-        sum(states.quantity) as seats,
-        max(case when states.status = 'paused' then 1 else 0 end) as is_paused
+        sum(states.quantity) as seats
     from begun
     inner join states
         on
@@ -135,6 +142,23 @@ continued as (
         and begun.reshaped_on is null
         and begun.due_on <= {{ as_of_date() }}
     group by begun.subscription_id, begun.term_number
+),
+
+paused as (
+    select distinct
+        begun.subscription_id,
+        begun.term_number
+    from begun
+    inner join pauses
+        on
+            begun.subscription_id = pauses.subscription_id
+            and {{ in_force_at_close(
+                'pauses.valid_from', 'pauses.valid_to',
+                day_start(days_after('begun.due_on', 1))
+            ) }}
+    where begun.ended_on is null
+        and begun.reshaped_on is null
+        and begun.due_on <= {{ as_of_date() }}
 )
 
 select
@@ -158,10 +182,13 @@ select
     continued.seats as continued_seats,
     begun.is_evergreen,
     begun.is_involuntary,
-    coalesce(continued.is_paused = 1, false) as is_paused_at_due
+    paused.subscription_id is not null as is_paused_at_due
 from begun
 left join due
     on begun.subscription_id = due.subscription_id and begun.term_number = due.term_number
 left join continued
     on begun.subscription_id = continued.subscription_id
         and begun.term_number = continued.term_number
+left join paused
+    on begun.subscription_id = paused.subscription_id
+        and begun.term_number = paused.term_number
