@@ -168,6 +168,8 @@ def shown(value: object) -> str:
 def querying(warehouse: Path, lake: Path) -> tuple[duckdb.DuckDBPyConnection, Query]:
     """A connection to a warehouse, and what answers queries that name the files of its lake.
 
+    The answering function raises PageError for a query that the warehouse cannot answer.
+
     Raises:
         PageError: there is no such warehouse or lake.
     """
@@ -181,7 +183,10 @@ def querying(warehouse: Path, lake: Path) -> tuple[duckdb.DuckDBPyConnection, Qu
     connection.execute("set file_search_path = $1", [str(lake.resolve().parent)])
 
     def query(sql: str) -> Rows:
-        answer = connection.execute(sql)
+        try:
+            answer = connection.execute(sql)
+        except duckdb.Error as error:
+            raise PageError(f"{error}\nin the query:\n{sql}") from error
         columns = [str(column[0]) for column in answer.description or []]
         return Rows(columns, [[shown(value) for value in row] for row in answer.fetchall()])
 
