@@ -78,7 +78,7 @@ chaos: $(READY)  ## kill the night in each of its phases and compare what is pub
 .PHONY: truth
 truth: $(READY)  ## compare three small sample companies and the large one with what really happened
 	@TENURE_TRUTH=three $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py
-	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py tests/truth/demo_scores.py
+	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py tests/truth/demo_scores.py tests/truth/page_of_numbers.py
 
 .PHONY: lock
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock

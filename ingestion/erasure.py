@@ -25,11 +25,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion import landing, privacy, schemas
+from ingestion import engine, landing, privacy, schemas
 from ingestion.lake import ANCHOR, Lake, finish_load, new_load_id, write_parquet
 from ingestion.schemas.model import LOAD_ID, Table
 from ingestion.schemas.operations import SETTLED
@@ -287,7 +286,7 @@ def _files_with(lake: Lake, source: str, name: str, wanted: _Wanted) -> list[Pat
     # Finds more than whole words; the rewriting decides.
     pattern = "(?i)" + "|".join(_literally(w) for w in sorted(wanted.words))
     found: list[Path] = []
-    with duckdb.connect() as con:
+    with engine.connect() as con:
         # By equal schemas, since a file written before a column was declared has other ones.
         by_schema: dict[tuple[tuple[str, str], ...], list[Path]] = {}
         for file in files:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from types import TracebackType
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ingestion import engine
 from ingestion.lake import Lake
 from ingestion.schemas.model import LOAD_ID, VERSION_AT, Table
 
@@ -32,7 +32,7 @@ class Known:
         self._table = table
         self._key = ", ".join(f'"{k}"' for k in table.key)
         self._hash = _hash(table)
-        self._con = duckdb.connect()
+        self._con = engine.connect()
         newest = lake.read(
             table.source,
             table.name,

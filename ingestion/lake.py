@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-import duckdb
 import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ingestion import schemas
+from ingestion import engine, schemas
 from ingestion.schemas import operations
 from ingestion.schemas.model import Table
 
@@ -93,8 +92,7 @@ class Lake:
             loads: restrict to these loads.
         """
         files = [str(f) for f in self.files(source, name, loads=loads)]
-        with duckdb.connect() as con:
-            con.execute("set timezone = 'UTC'")
+        with engine.connect() as con:
             declared = schemas.find(source, name)
             if declared is not None:
                 # Copied in: filters that joins push down cannot reach into Arrow tables.

@@ -16,6 +16,8 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 LONG = (
     "end_to_end/test_night.py",
     "truth",
+    "revenue/test_hard_cases.py",
+    "revenue/test_random_histories.py",
     "ingestion/test_hubspot.py",
     "ingestion/test_drift.py",
     "ingestion/test_salesforce.py",
