@@ -80,6 +80,10 @@ truth: $(READY)  ## compare three small sample companies and the large one with 
 	@TENURE_TRUTH=three $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py
 	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth tests/truth/several_companies.py tests/truth/demo_scores.py tests/truth/page_of_numbers.py
 
+.PHONY: bench
+bench: $(READY)  ## measure how time and memory grow with a company (SIZES=1000,10000 for other sizes)
+	@$(BIN)/python -m benchmarks $(if $(SIZES),--sizes $(SIZES))
+
 .PHONY: lock
 lock: $(READY)  ## resolve the dependencies anew into requirements.lock
 	@$(BIN)/uv pip compile --quiet --no-emit-index-url --generate-hashes --universal --python-version 3.11 \
