@@ -1,4 +1,8 @@
 {% set money = ['opening_mrr'] + movement_types() + ['closing_mrr'] %}
+{% set differences = [] %}
+{% for amount in money %}
+    {% do differences.append('reported_' ~ amount ~ '_usd <> known_' ~ amount ~ '_usd') %}
+{% endfor %}
 with
 
 reported as (
@@ -93,16 +97,7 @@ summed as (
             sum(least({{ view }}_mrr_12m_before_usd, {{ view }}_closing_mrr_usd))
                 as {{ view }}_base_kept_usd,
         {%- endfor %}
-        count(
-            case
-                when
-                    {%- for amount in money %}
-                        reported_{{ amount }}_usd <> known_{{ amount }}_usd
-                        {{ 'or' if not loop.last }}
-                    {%- endfor %}
-                    then 1
-            end
-        ) as restated_accounts
+        count(case when {{ differences | join(' or ') }} then 1 end) as restated_accounts
     from accounts
     group by month
 )
@@ -120,11 +115,11 @@ select
     cast(summed.known_closing_mrr_usd - summed.reported_closing_mrr_usd as decimal(18, 2))
         as restated_closing_mrr_usd,
     cast(summed.restated_accounts as bigint) as restated_accounts,
-    {%- for view, prefix in [('reported', 'reported_'), ('known', '')] %}
-        {{ share_of('summed.' ~ view ~ '_base_now_usd', 'summed.' ~ view ~ '_mrr_12m_before_usd') }}
-            as {{ prefix }}nrr_rate,
-        {{ share_of('summed.' ~ view ~ '_base_kept_usd', 'summed.' ~ view ~ '_mrr_12m_before_usd') }}
-            as {{ prefix }}grr_rate{{ ',' if not loop.last }}
-    {%- endfor %}
+    {{ share_of('summed.reported_base_now_usd', 'summed.reported_mrr_12m_before_usd') }}
+        as reported_nrr_rate,
+    {{ share_of('summed.reported_base_kept_usd', 'summed.reported_mrr_12m_before_usd') }}
+        as reported_grr_rate,
+    {{ share_of('summed.known_base_now_usd', 'summed.known_mrr_12m_before_usd') }} as nrr_rate,
+    {{ share_of('summed.known_base_kept_usd', 'summed.known_mrr_12m_before_usd') }} as grr_rate
 from summed
 inner join closes on summed.month = closes.month
