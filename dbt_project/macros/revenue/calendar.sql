@@ -42,10 +42,11 @@
     )
 {%- endmacro %}
 
-{# Was a range [valid_from, valid_to) in force at the last instant before `closes_at`? #}
+{# Was a range [valid_from, valid_to) in force at the last instant before `closes_at`? Each side of a comparison names
+   one table only: with "is null or" an outer join compares every row with every other. #}
 {% macro in_force_at_close(valid_from, valid_to, closes_at) -%}
     {{ valid_from }} < {{ closes_at }}
-    and ({{ valid_to }} is null or {{ valid_to }} >= {{ closes_at }})
+    and coalesce({{ valid_to }}, {{ day_start("'9999-12-31'") }}) >= {{ closes_at }}
 {%- endmacro %}
 
 {# The newest month-end that had happened by the end of a day: the day itself when it is one. #}

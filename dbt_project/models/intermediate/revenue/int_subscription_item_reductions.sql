@@ -29,27 +29,16 @@ reduced as (
     from discounts
 ),
 
-in_force as (
+applied as (
     select
-        spans.subscription_id,
         spans.subscription_item_id,
         spans.valid_from,
-        spans.interval_amount,
         discounts.percent_off,
         discounts.amount_off,
         discounts.is_of_customer,
-        discounts.subscription_item_id is not null as is_of_item,
-        -- The vendor applies a discount of the customer only where the subscription has none of its
-        -- own; discounts of items have nothing to do with either.
-        max(
-            case
-                when discounts.subscription_item_id is null and not discounts.is_of_customer then 1
-                else 0
-            end
-        ) over (partition by spans.subscription_id, spans.valid_from) as has_own
+        discounts.subscription_item_id is not null as is_of_item
     from spans
-    inner join reduced on spans.subscription_id = reduced.subscription_id
-    left join discounts
+    inner join discounts
         on
             spans.subscription_id = discounts.subscription_id
             and spans.valid_from >= discounts.valid_from
@@ -58,6 +47,34 @@ in_force as (
                 discounts.subscription_item_id is null
                 or spans.subscription_item_id = discounts.subscription_item_id
             )
+),
+
+-- All items of a subscription that is ever reduced: what is taken off is shared among them. Joined
+-- by keys alone; with "or" among its conditions an outer join compares every row with every other.
+in_force as (
+    select
+        spans.subscription_id,
+        spans.subscription_item_id,
+        spans.valid_from,
+        spans.interval_amount,
+        applied.percent_off,
+        applied.amount_off,
+        applied.is_of_customer,
+        coalesce(applied.is_of_item, false) as is_of_item,
+        -- The vendor applies a discount of the customer only where the subscription has none of its
+        -- own; discounts of items have nothing to do with either.
+        max(
+            case
+                when not applied.is_of_item and not applied.is_of_customer then 1
+                else 0
+            end
+        ) over (partition by spans.subscription_id, spans.valid_from) as has_own
+    from spans
+    inner join reduced on spans.subscription_id = reduced.subscription_id
+    left join applied
+        on
+            spans.subscription_item_id = applied.subscription_item_id
+            and spans.valid_from = applied.valid_from
 ),
 
 -- Several percentages multiply: each takes its share of what is left.

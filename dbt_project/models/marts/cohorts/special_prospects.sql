@@ -286,7 +286,7 @@ touches_since as (
         on
             seen.account_id = deals.account_id
             and touches.event_on >= deals.created_on
-            and (deals.closed_on is null or touches.event_on <= deals.closed_on)
+            and touches.event_on <= coalesce(deals.closed_on, cast('9999-12-31' as date))
     group by seen.opportunity_id, seen.looked_on, touches.activity_id, touches.event_on
 ),
 

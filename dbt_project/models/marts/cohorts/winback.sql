@@ -293,8 +293,8 @@ covered as (
             and owners_then.newest_rank = 1
     left join accounts
         on
-            dated.surviving_account_id = accounts.account_id
-            and dated.won_back_month is null
+            case when dated.won_back_month is null then dated.surviving_account_id end
+            = accounts.account_id
     inner join employees
         on coalesce(owners_then.employee_id, accounts.owner_id) = employees.employee_id
     where employees.left_on is null or employees.left_on >= seen.looked_on
@@ -492,10 +492,10 @@ left join known
     on dated.account_id = known.account_id and dated.lost_month = known.lost_month
 left join ranked_deals
     on
-        dated.account_id = ranked_deals.account_id
+        case when dated.won_back_month is not null then dated.account_id end
+        = ranked_deals.account_id
         and dated.lost_month = ranked_deals.lost_month
         and ranked_deals.deal_number = 1
-        and dated.won_back_month is not null
 left join signed_late
     on
         dated.surviving_account_id = signed_late.account_id
