@@ -8,9 +8,10 @@ connections, orchestration, vendor shapes.
     scoring.history.append(lake_dir, rows)
 
 `heads` says which questions exist, `training` how a model comes to be, `scorer` what a score is.
+`tabular` fits and validates any other labelled table.
 """
 
-from scoring import history, registry
+from scoring import history, registry, tabular
 from scoring.config import TrainConfig
 from scoring.errors import ScoringError
 from scoring.frame import FeatureSpec, Prepared, prepare
@@ -31,5 +32,6 @@ __all__ = [
     "prepare",
     "registry",
     "score",
+    "tabular",
     "train",
 ]
