@@ -34,6 +34,7 @@ MARTS = (
     "core.fct_contract_terms",
     "core.fct_account_months",
     "core.fct_usage_daily",
+    "core.fct_month_closes",
     "renewals.renewals",
     "renewals.renewal_calendar",
     "renewals.departure_drivers",
@@ -41,6 +42,10 @@ MARTS = (
     "renewals.churn_risk",
     "cohorts.revenue_retention",
     "cohorts.cohort_retention",
+    "cohorts.revenue_concentration",
+    "cohorts.winback",
+    "cohorts.special_prospects",
+    "cohorts.month_closes",
     "value.customer_value",
     "value.scenarios",
 )
@@ -78,6 +83,14 @@ def test_a_second_run_changes_no_published_table_and_loads_nothing(
     again = run_night(night.home, night.as_of, servers, instance)
     assert content(again.database) == before
     assert again.rows_loaded() == 0
+
+
+def test_the_month_is_closed_as_the_night_knew_it(night: NightOutcome) -> None:
+    (close,) = frame(night.database, "select * from cohorts.month_closes").to_dict("records")
+    assert (close["basis"], close["closed_on"].date()) == ("live", night.as_of)
+    assert close["month"].date() == night.as_of.replace(day=1) - timedelta(days=1)
+    assert close["reported_closing_mrr_usd"] == close["closing_mrr_usd"] > 0
+    assert close["restated_accounts"] == 0
 
 
 def test_every_open_account_has_one_score_of_each_head(
