@@ -59,20 +59,15 @@ measurements as (
     from {{ ref('int_success_measurements') }}
 ),
 
--- A measurement speaks for its measure until a newer one is known.
 measured as (
     select
         observations.account_id,
         observations.observed_on,
         measurements.success_measure_id,
+        measurements.success_measurement_id,
         measurements.measured_on,
         measurements.value_usd,
-        {{ exact('measurements.attainment') }} as attainment,
-        row_number() over (
-            partition by
-                observations.account_id, observations.observed_on, measurements.success_measure_id
-            order by measurements.measured_on desc, measurements.success_measurement_id desc
-        ) as newest_rank
+        measurements.attainment
     from observations
     inner join measurements
         on
@@ -80,29 +75,39 @@ measured as (
             and observations.observed_on >= measurements.visible_on
 ),
 
+last_measured as (
+    select
+        account_id,
+        observed_on,
+        max(measured_on) as last_measured_on
+    from measured
+    group by account_id, observed_on
+),
+
+-- A measurement speaks for its measure until a newer one is known, and for a year. Only what is
+-- recent is ranked: where the newest is older, no recent one is there.
+recent as (
+    select
+        account_id,
+        observed_on,
+        value_usd,
+        {{ exact('attainment') }} as attainment,
+        row_number() over (
+            partition by account_id, observed_on, success_measure_id
+            order by measured_on desc, success_measurement_id desc
+        ) as newest_rank
+    from measured
+    where {{ within_days('measured_on', 'observed_on', 365) }}
+),
+
 attained as (
     select
         account_id,
         observed_on,
-        max(measured_on) as last_measured_on,
-        avg(
-            case
-                when newest_rank = 1 and {{ within_days('measured_on', 'observed_on', 365) }}
-                    then attainment
-            end
-        ) as attainment,
-        sum(
-            case
-                when
-                    newest_rank = 1 and {{ within_days('measured_on', 'observed_on', 365) }}
-                    and attainment >= 1
-                    then 1
-                else 0
-            end
-        ) as measures_attained,
-        sum(case when {{ within_days('measured_on', 'observed_on', 365) }} then value_usd end)
-            as value_realised_12m_usd
-    from measured
+        avg(case when newest_rank = 1 then attainment end) as attainment,
+        sum(case when newest_rank = 1 and attainment >= 1 then 1 else 0 end) as measures_attained,
+        sum(value_usd) as value_realised_12m_usd
+    from recent
     group by account_id, observed_on
 ),
 
@@ -134,11 +139,7 @@ served as (
         observations.account_id,
         observations.observed_on,
         service_days.measured_on,
-        service_days.is_met,
-        row_number() over (
-            partition by observations.account_id, observations.observed_on
-            order by service_days.measured_on desc
-        ) as newest_rank
+        service_days.is_met
     from service_days
     cross join months_later
     inner join observations
@@ -152,22 +153,35 @@ served as (
         and service_days.is_met is not null
 ),
 
+breaches as (
+    select
+        account_id,
+        observed_on,
+        sum(1 - is_met) as primary_need_breaches_12m
+    from served
+    group by account_id, observed_on
+),
+
+served_lately as (
+    select
+        account_id,
+        observed_on,
+        is_met,
+        row_number() over (
+            partition by account_id, observed_on
+            order by measured_on desc
+        ) as newest_rank
+    from served
+    where {{ within_days('measured_on', 'observed_on', 92) }}
+),
+
 needs as (
     select
         account_id,
         observed_on,
-        max(
-            case
-                when
-                    newest_rank = 1 and {{ within_days('measured_on', 'observed_on', 92) }}
-                    then is_met
-            end
-        ) as primary_need_met,
-        sum(
-            case when {{ within_days('measured_on', 'observed_on', 92) }} then 1 - is_met end
-        ) as primary_need_breaches_3m,
-        sum(1 - is_met) as primary_need_breaches_12m
-    from served
+        max(case when newest_rank = 1 then is_met end) as primary_need_met,
+        sum(1 - is_met) as primary_need_breaches_3m
+    from served_lately
     group by account_id, observed_on
 ),
 
@@ -210,7 +224,7 @@ select
     observations.account_id,
     observations.observed_on,
     observations.month_end_on,
-    attained.last_measured_on,
+    last_measured.last_measured_on,
     defined.measure_confirmed_on,
     judged.assessed_on as last_assessed_on,
     judged.justification_type as last_justification_type,
@@ -225,11 +239,12 @@ select
     touches.exec_acknowledged_reports_90d,
     touches.exec_acknowledged_reports_12m,
     cast(needs.primary_need_breaches_3m as bigint) as primary_need_breaches_3m,
-    cast(needs.primary_need_breaches_12m as bigint) as primary_need_breaches_12m,
+    cast(breaches.primary_need_breaches_12m as bigint) as primary_need_breaches_12m,
     {{ stable('judged.sign_today_share') }} as human_sign_today_share,
     coalesce(defined.purchase_reason_known, 0) = 1 as has_purchase_reason,
-    coalesce({{ within_days('attained.last_measured_on', 'observations.observed_on', 90) }}, false)
-        as is_measured_within_90d,
+    coalesce(
+        {{ within_days('last_measured.last_measured_on', 'observations.observed_on', 90) }}, false
+    ) as is_measured_within_90d,
     needs.primary_need_met = 1 as is_primary_need_met
 from observations
 left join {{ ref('int_touch_account_months') }} as touches
@@ -240,10 +255,18 @@ left join defined
     on
         observations.account_id = defined.account_id
         and observations.observed_on = defined.observed_on
+left join last_measured
+    on
+        observations.account_id = last_measured.account_id
+        and observations.observed_on = last_measured.observed_on
 left join attained
     on
         observations.account_id = attained.account_id
         and observations.observed_on = attained.observed_on
+left join breaches
+    on
+        observations.account_id = breaches.account_id
+        and observations.observed_on = breaches.observed_on
 left join needs
     on
         observations.account_id = needs.account_id
