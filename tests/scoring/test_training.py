@@ -100,6 +100,9 @@ def test_cold_start_end_to_end(losses: int, serves: str) -> None:
     assert (rows["p_low"] <= rows["p"]).all()
     assert (rows["p"] <= rows["p_high"]).all()
     if serves == "segment_rate":
+        assert (model.recipe, model.members) == ("segment_rate", ())
+        assert model.manifest["calibration"] == "none: segment rates"
+        assert set(rows["serves"]) == {"segment_rate"}
         assert set(rows["reasons"]) == {"[]"}
         assert rows["p"].nunique() <= 3
         renewals = model.manifest["renewals"]
@@ -112,9 +115,19 @@ def test_cold_start_end_to_end(losses: int, serves: str) -> None:
 
 def test_three_hundred_losses_let_three_candidates_compete() -> None:
     rich = with_losses(300, accounts=700)
-    model = scoring.train(rich, "next_renewal", AS_OF, TrainConfig(replicates=0))
+    model = scoring.train(rich, "next_renewal", AS_OF, QUICK)
     assert model.manifest["losses"] == 300
-    assert set(model.metrics["candidates"]) == {"blend", "ridge", "trees"}
+    candidates = model.metrics["candidates"]
+    assert set(candidates) == {"blend", "ridge", "trees"}
+    assert model.recipe == min(candidates, key=lambda r: candidates[r]["log_loss"])
+    rows = scoring.score(model, rich, AS_OF, bands=BANDS, scored_at=SCORED_AT, run_id="r")
+    today = rich[(rich["observed_on"] == pd.Timestamp(AS_OF)) & rich["is_open"]]
+    assert set(rows["account_id"]) == set(today["account_id"])
+    assert set(rows["serves"]) == {"model"}
+    assert (rows["p_low"] <= rows["p"]).all()
+    assert (rows["p"] <= rows["p_high"]).all()
+    assert rows["p"].nunique() > len(rows) / 2
+    assert (rows["reasons"] != "[]").mean() > 0.9
 
 
 def test_no_skill_out_of_time_serves_segment_rates(frame: pd.DataFrame) -> None:
