@@ -61,12 +61,12 @@ def associate(
 ) -> pd.DataFrame:
     """Renewal rates with and without each action, and the odds ratio at equal circumstances.
 
-    The odds ratio is that of a logistic regression of the renewal on the action, segment, log ARR and
-    the logit of the risk foreseen *before* the action. Its interval inverts the score test that
-    also gives the p-value, robust to renewals of one account that end alike (clustered by account; Boos
-    1992, "On generalized score tests"): unlike Wald's it holds with few losses, and an interval
-    excludes 1 exactly where p falls below 1 - level. Several rows a renewal would make half of all
-    idle actions look significant, so a repeated renewal is an error.
+    The odds ratio is that of a logistic regression of the renewal on the action, segment, log ARR
+    and the logit of the risk foreseen *before* the action. Its interval inverts the score test that
+    also gives the p-value, robust to renewals of one account that end alike (clustered by account;
+    Boos 1992, "On generalized score tests"): unlike Wald's it holds with few losses, and an
+    interval excludes 1 exactly where p falls below 1 - level. Several rows a renewal would make
+    half of all idle actions look significant, so a repeated renewal is an error.
 
     Args:
         renewals: `NEEDED` and one 0/1 column an action; one row a matured renewal. ``due_on`` with
