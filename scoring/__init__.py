@@ -8,7 +8,8 @@ connections, orchestration, vendor shapes.
     scoring.history.append(lake_dir, rows)
 
 `heads` says which questions exist, `training` how a model comes to be, `scorer` what a score is.
-`tabular` fits and validates any other labelled table.
+`tabular` fits and validates any other labelled table; `triggers`, `actions` and `uplift` say which
+events, actions and programmes stand beside outcomes, each with the comparison that fits it.
 """
 
 from scoring import history, registry, tabular

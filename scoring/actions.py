@@ -64,9 +64,9 @@ def associate(
     The odds ratio is that of a logistic regression of the renewal on the action, segment, log ARR
     and the logit of the risk foreseen *before* the action. Its interval inverts the score test that
     also gives the p-value, robust to renewals of one account that end alike (clustered by account;
-    Boos 1992, "On generalized score tests"): unlike Wald's it holds with few losses, and an
-    interval excludes 1 exactly where p falls below 1 - level. Several rows a renewal would make
-    half of all idle actions look significant, so a repeated renewal is an error.
+    Boos 1992, "On generalized score tests"), with Student's quantiles: unlike Wald's it holds with
+    few losses, and an interval excludes 1 exactly where p falls below 1 - level. Several rows a
+    renewal would make half of all idle actions look significant, so a repeated renewal is an error.
 
     Args:
         renewals: `NEEDED` and one 0/1 column an action; one row a matured renewal. ``due_on`` with
@@ -152,7 +152,9 @@ def _odds_ratio(
     a: Floats, y: Floats, z: Floats, clusters: Ints, config: ActionConfig
 ) -> dict[str, object]:
     """Root of the efficient score, the interval on which its test accepts, and the test at 1."""
-    limit = float(stats.norm.ppf(0.5 + config.level / 2.0))
+    # Evidence is as scarce as the rarer outcome, not as rows are plenty.
+    freedom = max(float(min(y.sum(), len(y) - y.sum())) - z.shape[1] - 1.0, 3.0)
+    limit = float(stats.t.ppf(0.5 + config.level / 2.0, freedom))
     log_odds = np.array([-8.0, 8.0])
 
     def statistic(beta: float) -> float:
@@ -175,7 +177,7 @@ def _odds_ratio(
         "odds_ratio": ends[1],
         "low": ends[0],
         "high": ends[2],
-        "p_value": float(2.0 * stats.norm.sf(abs(statistic(0.0)))),
+        "p_value": float(2.0 * stats.t.sf(abs(statistic(0.0)), freedom)),
     }
 
 
@@ -197,7 +199,9 @@ def _score(beta: float, a: Floats, y: Floats, z: Floats, clusters: Ints, penalty
     # What the adjusters say about the action is not evidence of the action.
     fitted = design @ np.linalg.solve(weighted.T @ design + ridge, weighted.T @ a)
     scores = np.bincount(clusters, weights=(a - fitted) * (y - p))
-    spread = float(np.sqrt(np.sum(scores**2)))
+    groups, n, k = len(scores), len(y), design.shape[1]
+    correction = groups / max(groups - 1, 1) * (n - 1) / max(n - k, 1)
+    spread = float(np.sqrt(correction * np.sum(scores**2)))
     return float(scores.sum()) / spread if spread > 0.0 else 0.0
 
 

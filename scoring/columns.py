@@ -260,8 +260,14 @@ def _texts(column: pd.Series) -> pd.Series:
 
 
 def _numbers(texts: pd.Series) -> pd.Series:
-    """Texts as numbers, NaN where they are none."""
+    """Texts as numbers, dates as days since 1970, NaN where they are neither."""
     flags = texts.str.lower().map(FLAGS)
     stripped = texts.str.replace(r"[\s,$€£%]", "", regex=True)
     numbers = pd.to_numeric(stripped, errors="coerce").astype("float64")
-    return numbers.fillna(flags.astype("float64"))
+    numbers = numbers.fillna(flags.astype("float64"))
+    dated = texts.str.match(r"\d{4}-\d{2}-\d{2}([ T]|$)").astype("bool") & numbers.isna()
+    if not dated.any():
+        return numbers
+    stamps = pd.to_datetime(texts[dated], utc=True, errors="coerce", format="ISO8601")
+    days = (stamps - pd.Timestamp(0, tz="UTC")) / pd.Timedelta(days=1)
+    return numbers.where(~dated, days.reindex(texts.index))

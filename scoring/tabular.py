@@ -460,7 +460,17 @@ def _folds(table: _Table, rows: Ints, count: int) -> list[tuple[Ints, Ints]]:
         pairs = [(rows[part != k], rows[part == k]) for k in range(count)]
     else:
         pairs = _rolling(table, table.time, rows, count)
+        pairs = [(a, b) for a, b in pairs if _enough(table.y[a], table.config)]
+        if not pairs and len(rows) < len(table.y):
+            # A short training part has no origin inside; its own folds still show it nothing new.
+            return _folds(replace(table, time=None), rows, count)
     return [(a, b) for a, b in pairs if len(b) and len(a) and 0.0 < table.y[a].mean() < 1.0]
+
+
+def _enough(y: Floats, config: TabularConfig) -> bool:
+    """Whether an origin has at least half of what a fit as a whole needs before it."""
+    rarer = min(y.sum(), len(y) - y.sum())
+    return bool(2 * len(y) >= config.min_rows and 2 * rarer >= config.min_class)
 
 
 def _rolling(table: _Table, times: pd.Series, rows: Ints, count: int) -> list[tuple[Ints, Ints]]:

