@@ -251,6 +251,8 @@ measured as (
     group by {{ key_list }}, lead_days_from, forecasts_in_group
 ),
 
+{{ calibration_lines('lines', 'ranked', keys) }},
+
 rated as (
     select
         {% for key in keys -%}
@@ -261,7 +263,8 @@ rated as (
             cast(measured.{{ band }}_band_losses as double)
             / nullif(measured.{{ band }}_band_renewals, 0) as {{ band }}_rate,
         {% endfor -%}
-        calibration.bin_error
+        calibration.bin_error,
+        lines.slope
     from measured
     inner join calibration
         on
@@ -270,6 +273,13 @@ rated as (
             and measured.basis = calibration.basis
             and measured.due_quarter_end_on = calibration.due_quarter_end_on
             and measured.lead_bucket = calibration.lead_bucket
+    left join lines
+        on
+            measured.forecaster_type = lines.forecaster_type
+            and measured.forecaster = lines.forecaster
+            and measured.basis = lines.basis
+            and measured.due_quarter_end_on = lines.due_quarter_end_on
+            and measured.lead_bucket = lines.lead_bucket
 )
 
 select
@@ -286,6 +296,7 @@ select
     {{ stable('measured.base_rate') }} as base_rate,
     {{ stable('measured.mean_p') }} as mean_p_lost,
     {{ stable('measured.mean_p - measured.base_rate') }} as calibration_in_the_large,
+    {{ stable('rated.slope', 6) }} as calibration_slope,
     {{ share_of('rated.bin_error', 'measured.renewals') }} as ece,
     {{ stable('measured.log_loss') }} as log_loss,
     {{ stable('measured.brier_score') }} as brier_score,
