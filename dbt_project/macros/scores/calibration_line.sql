@@ -6,9 +6,9 @@
 {#
     Intercept and slope of a logistic regression of `is_lost` on the logit of `p` (D. R. Cox, "Two further applications
     of a model for binary regression", Biometrika 45, 1958): 0 and 1 are perfect, a slope below one means forecasts too
-    extreme. Newton's method from the flat line, from which it settles where one from the perfect line does not; no step moves
-    either by more than 2, so that groups told apart without error wander off and end without a line instead of
-    overflowing.
+    extreme. Newton's method from the flat line, from which it settles where one from the perfect line does not. No
+    step moves either by more than 2, so that groups told apart without error wander off and end without a line
+    instead of overflowing.
 
     Writes CTEs; the last is `name` with the keys and `slope`, null where it did not settle. `forecasts` is a CTE with
     the keys, `p` and `is_lost`.
