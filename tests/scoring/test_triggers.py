@@ -59,13 +59,6 @@ def test_too_few_windows_are_refused_with_the_reason() -> None:
     assert strict["refusal"].str.contains("needed").all()
 
 
-def test_an_idle_trigger_is_seldom_called_associated() -> None:
-    p = np.concatenate([discover(*company(s))["p_value"].dropna().to_numpy() for s in range(30)])
-    assert len(p) == 60
-    assert np.mean(p <= 0.05) <= 0.1
-    assert 0.35 < p.mean() < 0.65
-
-
 def test_one_stratum_is_the_plain_ratio_of_rates() -> None:
     one = {"n1": 6.0, "n0": 4.0, "t1": 30.0, "t0": 60.0}
     found = conditional_poisson(*(np.array([v]) for v in one.values()))

@@ -36,21 +36,6 @@ def programme(
     return table, float(np.mean(sigmoid(base + effect) - sigmoid(base)))
 
 
-def test_the_known_effect_lies_in_its_interval_as_often_as_promised() -> None:
-    covered, estimates, truths = [], [], []
-    for seed in range(40):
-        table, truth = programme(seed)
-        found = estimate(table, "is_enrolled", "is_kept", COVARIATES, config=QUICK)
-        assert found.refusal is None
-        # The naive difference has the wrong sign: the programme took on the weak accounts.
-        assert found.naive < 0.05
-        covered.append(found.low <= truth <= found.high)
-        estimates.append(found.effect)
-        truths.append(truth)
-    assert sum(covered) >= 35
-    assert np.mean(estimates) == pytest.approx(np.mean(truths), abs=0.015)
-
-
 def test_no_effect_is_called_none_with_trees_in_the_blend() -> None:
     table, _ = programme(3, effect=0.0)
     found = estimate(table, "is_enrolled", "is_kept", COVARIATES, groups="account")
