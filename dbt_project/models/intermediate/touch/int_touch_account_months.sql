@@ -18,8 +18,8 @@ touches as (
         activity_type,
         employee_function,
         duration_minutes,
-        case when is_two_way then 1 else 0 end as two_way,
-        case when has_director_plus then 1 else 0 end as director
+        is_two_way,
+        has_director_plus as has_director
     from {{ ref('int_touches') }}
     where account_id is not null
 ),
@@ -38,10 +38,9 @@ recent as (
         touches.activity_type,
         touches.employee_function,
         touches.duration_minutes,
-        touches.two_way,
-        touches.director,
-        case when touches.acknowledged_on <= observations.observed_on then 1 else 0 end
-            as acknowledged
+        touches.is_two_way,
+        touches.has_director,
+        touches.acknowledged_on <= observations.observed_on as is_acknowledged
     from touches
     cross join months_later
     inner join observations
@@ -54,44 +53,49 @@ recent as (
         and {{ within_days('touches.event_on', 'observations.observed_on', 365) }}
 ),
 
+-- Counted, not summed: a sum keeps four times as much for each of a million groups.
 windows as (
     select
         account_id,
         observed_on,
-        sum(case when is_in_month then 1 else 0 end) as touches,
-        sum(case when is_in_month then two_way else 0 end) as two_way_touches,
-        sum(case when is_in_month then director else 0 end) as director_touches,
-        sum(case when is_in_month and activity_type = 'visit' then 1 else 0 end) as visits,
-        sum(case when is_in_month and activity_type = 'value_report' then 1 else 0 end)
+        count(case when is_in_month then 1 end) as touches,
+        count(case when is_in_month and is_two_way then 1 end) as two_way_touches,
+        count(case when is_in_month and has_director then 1 end) as director_touches,
+        count(case when is_in_month and activity_type = 'visit' then 1 end) as visits,
+        count(case when is_in_month and activity_type = 'value_report' then 1 end)
             as value_reports,
-        sum(case when is_in_90d then 1 else 0 end) as touches_90d,
-        sum(case when is_in_90d then two_way else 0 end) as two_way_touches_90d,
-        sum(case when is_in_90d then director else 0 end) as director_touches_90d,
-        sum(case when is_in_90d and activity_type = 'value_report' then 1 else 0 end)
+        count(case when is_in_90d then 1 end) as touches_90d,
+        count(case when is_in_90d and is_two_way then 1 end) as two_way_touches_90d,
+        count(case when is_in_90d and has_director then 1 end) as director_touches_90d,
+        count(case when is_in_90d and activity_type = 'value_report' then 1 end)
             as value_reports_90d,
-        sum(
+        count(
             case
-                when is_in_90d and activity_type = 'value_report' and director = 1
-                    then acknowledged
-                else 0
+                when
+                    is_in_90d and activity_type = 'value_report'
+                    and has_director and is_acknowledged
+                    then 1
             end
         ) as exec_acknowledged_reports_90d,
         count(*) as touches_12m,
-        sum(two_way) as two_way_touches_12m,
-        sum(director) as director_touches_12m,
-        sum(two_way * director) as two_way_director_touches_12m,
-        sum(case when employee_function = 'sales' then 1 else 0 end) as sales_touches_12m,
-        sum(case when employee_function = 'cs' then 1 else 0 end) as cs_touches_12m,
-        sum(case when employee_function = 'executive' then 1 else 0 end) as executive_touches_12m,
-        sum(case when activity_type = 'visit' then 1 else 0 end) as visits_12m,
-        sum(case when activity_type = 'qbr' then 1 else 0 end) as qbrs_12m,
-        sum(case when activity_type = 'training' then 1 else 0 end) as trainings_12m,
-        sum(case when activity_type = 'social' then 1 else 0 end) as social_touches_12m,
-        sum(case when activity_type = 'value_report' then 1 else 0 end) as value_reports_12m,
-        sum(case when activity_type = 'value_report' then acknowledged else 0 end)
+        count(case when is_two_way then 1 end) as two_way_touches_12m,
+        count(case when has_director then 1 end) as director_touches_12m,
+        count(case when is_two_way and has_director then 1 end) as two_way_director_touches_12m,
+        count(case when employee_function = 'sales' then 1 end) as sales_touches_12m,
+        count(case when employee_function = 'cs' then 1 end) as cs_touches_12m,
+        count(case when employee_function = 'executive' then 1 end) as executive_touches_12m,
+        count(case when activity_type = 'visit' then 1 end) as visits_12m,
+        count(case when activity_type = 'qbr' then 1 end) as qbrs_12m,
+        count(case when activity_type = 'training' then 1 end) as trainings_12m,
+        count(case when activity_type = 'social' then 1 end) as social_touches_12m,
+        count(case when activity_type = 'value_report' then 1 end) as value_reports_12m,
+        count(case when activity_type = 'value_report' and is_acknowledged then 1 end)
             as acknowledged_reports_12m,
-        sum(case when activity_type = 'value_report' then acknowledged * director else 0 end)
-            as exec_acknowledged_reports_12m,
+        count(
+            case
+                when activity_type = 'value_report' and is_acknowledged and has_director then 1
+            end
+        ) as exec_acknowledged_reports_12m,
         sum(duration_minutes) / 60.0 as effort_hours_12m
     from recent
     group by account_id, observed_on
@@ -103,9 +107,10 @@ visible_by_month as (
         account_id,
         {{ month_index('visible_on') }} as month_number,
         max(event_on) as touch_on,
-        max(case when two_way = 1 then event_on end) as two_way_touch_on,
-        max(case when director = 1 then event_on end) as director_touch_on,
-        max(case when director = 1 and two_way = 1 then event_on end) as two_way_director_touch_on,
+        max(case when is_two_way then event_on end) as two_way_touch_on,
+        max(case when has_director then event_on end) as director_touch_on,
+        max(case when has_director and is_two_way then event_on end)
+            as two_way_director_touch_on,
         max(case when activity_type = 'visit' then event_on end) as visit_on,
         max(case when activity_type = 'value_report' then event_on end) as value_report_on
     from touches
