@@ -98,20 +98,20 @@ def run(sizes: Sequence[int], folder: Path) -> Iterator[str]:
 
     Args:
         sizes: accounts ever under contract, about; of each a whole number of companies is made.
-        folder: an empty folder to work in; the largest size takes about 60 kB an account there.
+        folder: an empty folder to work in; the largest size takes about 500 kB an account there,
+            most of it for what does not fit into memory.
 
     Raises:
         AssertionError: what was built is not that many times what one company has.
         RuntimeError: dbt could not build.
     """
     scope = find_scope(load_manifest())
-    sizes = sorted(sizes)
     yield (
         f"Revenue, renewals and cohorts: {len(scope.rebuilt)} models rebuilt, "
         f"{len(scope.given)} tables given"
     )
     first = measured(
-        company.land_and_build, folder / "company", min(sizes[0], LARGEST_SEED), scope.names
+        company.land_and_build, folder / "company", min(*sizes, LARGEST_SEED), scope.names
     )
     source = first.result
     shown = _facts(source)
@@ -122,11 +122,10 @@ def run(sizes: Sequence[int], folder: Path) -> Iterator[str]:
     yield ""
     yield _HEAD
     done: list[Size] = []
-    for size in sizes:
-        many = max(1, round(size / int(shown["accounts"])))
-        one = _measure(scope, source, folder / str(size), many)
+    for many in sorted({max(1, round(size / int(shown["accounts"]))) for size in sizes}):
+        one = _measure(scope, source, folder / str(many), many)
+        yield _line(one, done[-1] if done else None)
         done.append(one)
-        yield _line(one)
     yield f"({TARGET})"
     yield ""
     yield from _largest(done)
@@ -226,17 +225,23 @@ def _rows(database: Path) -> dict[str, int]:
 
 _HEAD = (
     f"{'accounts':>9} {'seconds':>9} {'cpu s':>9} {'peak GB':>9} | "
-    f"{'duckdb s':>9} {'cpu s':>9} {'peak GB':>9} | {'ratio':>6}"
+    f"{'duckdb s':>9} {'cpu s':>9} {'peak GB':>9} | {'ratio':>6} {'growth':>7}"
 )
 
 
-def _line(size: Size) -> str:
+def _line(size: Size, smaller: Size | None) -> str:
+    """A size, and how processor seconds grew from the one before, should the next never end."""
+
     def shown(one: Measured[Any]) -> str:
         gigabytes = one.peak_bytes / 1e9
         return f"{one.seconds:>9.1f} {one.cpu_seconds:>9.1f} {gigabytes:>9.2f}"
 
     ratio = size.dbt.seconds / size.duckdb.seconds
-    return f"{size.accounts:>9,} {shown(size.dbt)} | {shown(size.duckdb)} | {ratio:>6.2f}"
+    grown = ""
+    if smaller:
+        before = (float(smaller.accounts), smaller.dbt.cpu_seconds)
+        grown = f"{growth.exponent(before, (float(size.accounts), size.dbt.cpu_seconds)):>8.2f}"
+    return f"{size.accounts:>9,} {shown(size.dbt)} | {shown(size.duckdb)} | {ratio:>6.2f}{grown}"
 
 
 def _largest(sizes: Sequence[Size]) -> Iterator[str]:
