@@ -334,6 +334,9 @@ deals as (
         on
             dated.surviving_account_id = opportunities.account_id
             and dated.lost_on <= opportunities.closed_on
+            -- What was sold after the return did not bring it about.
+            and opportunities.closed_on
+            <= coalesce(dated.won_back_month, cast('9999-12-31' as date))
     left join costs on opportunities.opportunity_id = costs.opportunity_id
 ),
 
