@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import optimize, stats
 
 from scoring.arrays import Floats, Ints, as_floats, logit, sigmoid
 from scoring.errors import FrameError
@@ -57,7 +57,11 @@ class ActionConfig:
 
 
 def associate(
-    renewals: pd.DataFrame, actions: Sequence[str], config: ActionConfig | None = None
+    renewals: pd.DataFrame,
+    actions: Sequence[str],
+    config: ActionConfig | None = None,
+    *,
+    also: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Renewal rates with and without each action, and the odds ratio at equal circumstances.
 
@@ -74,6 +78,7 @@ def associate(
             ``p_prior`` is the probability of loss foreseen before the actions' window.
         actions: names of the action columns.
         config: parameters.
+        also: further columns of numbers that are held equal, such as the time there was to act in.
 
     Returns:
         `COLUMNS`, one row an action, sorted by it; ``lift`` is the quotient of the two rates. Where
@@ -83,10 +88,10 @@ def associate(
         FrameError: a column is missing, a renewal repeats, or a value is outside its domain.
     """
     config = config or ActionConfig()
-    _check(renewals, actions)
+    _check(renewals, actions, also)
     y = as_floats(renewals["is_renewed"].astype("float64"))
     clusters, _ = pd.factorize(renewals["account_id"].astype("str"), sort=True)
-    z = adjusters(renewals)
+    z = adjusters(renewals, also)
     rows = []
     for name in sorted(actions):
         a = as_floats(renewals[name].astype("float64"))
@@ -98,14 +103,18 @@ def associate(
     return table.assign(q_value=q_values, is_associated=rejected)
 
 
-def adjusters(renewals: pd.DataFrame) -> Floats:
-    """Standardised log ARR, logit of the prior risk, and segments; gaps at the mean, flagged."""
+def adjusters(renewals: pd.DataFrame, also: Sequence[str] = ()) -> Floats:
+    """Standardised log ARR, logit of the prior risk, segments and whatever else is held equal.
+
+    Gaps of ARR and risk are set to the mean and flagged, other gaps are set to the mean.
+    """
     arr = np.log1p(as_floats(renewals["arr_usd"].astype("float64")))
     risk = logit(as_floats(renewals["p_prior"].astype("float64")), 1e-4)
     segment = renewals["segment"].astype("object").fillna("unknown").astype("str")
     dummies = pd.get_dummies(segment, dtype="float64").to_numpy()
     parts = [arr, risk, np.isnan(arr).astype(float), np.isnan(risk).astype(float)]
-    x = np.column_stack([*parts, dummies])
+    more = [as_floats(renewals[c].astype("float64")) for c in also]
+    x = np.column_stack([*parts, dummies, *more])
     known = ~np.isnan(x)
     mean = np.where(known, x, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     x = np.where(known, x, mean) - mean
@@ -155,58 +164,127 @@ def _odds_ratio(
     # Evidence is as scarce as the rarer outcome, not as rows are plenty.
     freedom = max(float(min(y.sum(), len(y) - y.sum())) - z.shape[1] - 1.0, 3.0)
     limit = float(stats.t.ppf(0.5 + config.level / 2.0, freedom))
-    log_odds = np.array([-8.0, 8.0])
-
-    def statistic(beta: float) -> float:
-        return _score(beta, a, y, z, clusters, config.penalty)
-
-    ends = []
-    for target in (limit, 0.0, -limit):
-        # The statistic falls as the odds ratio rises; an end beyond e^8 is open.
-        low, high = log_odds
-        if statistic(low) < target:
-            ends.append(0.0)
-        elif statistic(high) > target:
-            ends.append(float("inf"))
-        else:
-            for _ in range(26):
-                middle = (low + high) / 2.0
-                low, high = (middle, high) if statistic(middle) > target else (low, middle)
-            ends.append(float(np.exp((low + high) / 2.0)))
+    statistic = _Statistic(a, y, z, clusters, config.penalty)
+    at_one = statistic(0.0)
+    ends = [statistic.crossing(target) for target in (limit, 0.0, -limit)]
     return {
-        "odds_ratio": ends[1],
-        "low": ends[0],
-        "high": ends[2],
-        "p_value": float(2.0 * stats.t.sf(abs(statistic(0.0)), freedom)),
+        "odds_ratio": float(np.exp(ends[1])),
+        "low": float(np.exp(ends[0])),
+        "high": float(np.exp(ends[2])),
+        "p_value": float(2.0 * stats.t.sf(abs(at_one), freedom)),
     }
 
 
-def _score(beta: float, a: Floats, y: Floats, z: Floats, clusters: Ints, penalty: float) -> float:
-    """Robust score statistic of the action's log odds at ``beta``, the adjusters profiled out."""
-    design = np.column_stack([np.ones(len(y)), z])
-    ridge = np.diag([1e-9, *([penalty] * z.shape[1])])
-    gamma = np.zeros(design.shape[1])
-    gamma[0] = float(logit(np.array([y.mean()]))[0])
-    for _ in range(40):
+class _Statistic:
+    """Robust score statistic of the action's log odds, the adjusters profiled out at each value.
+
+    It remembers what it was asked: the adjusters' coefficients at one value are nearly those of its
+    neighbours, and the ends of an interval are looked for between values already known.
+    """
+
+    REACH = 8.0
+    TOLERANCE = 1e-7
+
+    def __init__(self, a: Floats, y: Floats, z: Floats, clusters: Ints, penalty: float) -> None:
+        self._a, self._y, self._clusters = a, y, clusters
+        self._design = np.column_stack([np.ones(len(y)), z])
+        self._ridge = np.diag([1e-9, *([penalty] * z.shape[1])])
+        n, k = self._design.shape
+        groups = int(clusters.max()) + 1
+        self._correction = groups / max(groups - 1, 1) * (n - 1) / max(n - k, 1)
+        self._known: dict[float, _Point] = {}
+
+    def __call__(self, beta: float) -> float:
+        return self._at(beta).value
+
+    def crossing(self, target: float) -> float:
+        """Log odds at which the statistic, which falls as they rise, meets ``target``.
+
+        An end beyond e^8 is open: minus or plus infinity.
+        """
+        if self(-self.REACH) < target:
+            return -np.inf
+        if self(self.REACH) > target:
+            return np.inf
+        low, high = self._bracket(target)
+        # Two steps along the slope leave little to search.
+        for _ in range(2):
+            nearest = min((low, high), key=lambda b: abs(self(b) - target))
+            point = self._known[nearest]
+            guess = nearest + (point.value - target) / max(point.slope, 1e-9)
+            if not low < guess < high:
+                break
+            self(guess)
+            low, high = self._bracket(target)
+        if self(low) == target or high - low < self.TOLERANCE:
+            return low
+        return float(
+            optimize.brentq(lambda b: self(b) - target, low, high, xtol=self.TOLERANCE, rtol=1e-15)
+        )
+
+    def _bracket(self, target: float) -> tuple[float, float]:
+        """Neighbours among the values known, the statistic of one above and of one below."""
+        low = max(b for b, point in self._known.items() if point.value >= target)
+        high = min((b for b in self._known if b > low), default=low)
+        return low, high
+
+    def _at(self, beta: float) -> _Point:
+        if beta not in self._known:
+            self._known[beta] = self._computed(beta)
+        return self._known[beta]
+
+    def _computed(self, beta: float) -> _Point:
+        design, ridge, a, y = self._design, self._ridge, self._a, self._y
+        gamma = self._start(beta)
+        for _ in range(40):
+            p = sigmoid(design @ gamma + beta * a)
+            hessian = (design * (p * (1.0 - p))[:, None]).T @ design + ridge
+            step = np.linalg.solve(hessian, design.T @ (y - p) - ridge @ gamma)
+            gamma = gamma + step * min(1.0, 3.0 / max(float(np.max(np.abs(step))), 1e-300))
+            if float(np.max(np.abs(step))) < 1e-6:
+                break
         p = sigmoid(design @ gamma + beta * a)
-        hessian = (design * (p * (1.0 - p))[:, None]).T @ design + ridge
-        step = np.linalg.solve(hessian, design.T @ (y - p) - ridge @ gamma)
-        gamma += step * min(1.0, 3.0 / max(float(np.max(np.abs(step))), 1e-300))
-        if float(np.max(np.abs(step))) < 1e-8:
-            break
-    p = sigmoid(design @ gamma + beta * a)
-    weighted = design * (p * (1.0 - p))[:, None]
-    # What the adjusters say about the action is not evidence of the action.
-    fitted = design @ np.linalg.solve(weighted.T @ design + ridge, weighted.T @ a)
-    scores = np.bincount(clusters, weights=(a - fitted) * (y - p))
-    groups, n, k = len(scores), len(y), design.shape[1]
-    correction = groups / max(groups - 1, 1) * (n - 1) / max(n - k, 1)
-    spread = float(np.sqrt(correction * np.sum(scores**2)))
-    return float(scores.sum()) / spread if spread > 0.0 else 0.0
+        weighted = design * (p * (1.0 - p))[:, None]
+        # What the adjusters say about the action is not evidence of the action.
+        along = as_floats(np.linalg.solve(weighted.T @ design + ridge, weighted.T @ a))
+        efficient = a - design @ along
+        scores = np.bincount(self._clusters, weights=efficient * (y - p))
+        spread = float(np.sqrt(self._correction * np.sum(scores**2)))
+        value = float(scores.sum()) / spread if spread > 0.0 else 0.0
+        information = float(np.sum(p * (1.0 - p) * efficient**2))
+        return _Point(value, information / spread if spread > 0.0 else 0.0, gamma, along)
+
+    def _start(self, beta: float) -> Floats:
+        """Coefficients of the adjusters near ``beta``, foreseen from the nearest value known."""
+        if not self._known:
+            gamma = np.zeros(self._design.shape[1])
+            gamma[0] = float(logit(np.array([self._y.mean()]))[0])
+            return gamma
+        nearest = min(self._known, key=lambda b: abs(b - beta))
+        point = self._known[nearest]
+        distance = float(np.clip(beta - nearest, -1.0, 1.0))
+        return np.asarray(point.gamma - distance * point.along, dtype=np.float64)
 
 
-def _check(renewals: pd.DataFrame, actions: Sequence[str]) -> None:
-    missing = [c for c in (*NEEDED, *actions) if c not in renewals.columns]
+@dataclass(frozen=True)
+class _Point:
+    """The statistic at one value of the log odds.
+
+    Attributes:
+        value: the statistic.
+        slope: by how much it falls, nearly, as the log odds rise.
+        gamma: coefficients of intercept and adjusters there.
+        along: by how much these fall as the log odds rise.
+    """
+
+    value: float
+    slope: float
+    gamma: Floats
+    along: Floats
+
+
+def _check(renewals: pd.DataFrame, actions: Sequence[str], also: Sequence[str]) -> None:
+    missing = [c for c in (*NEEDED, *actions, *also) if c not in renewals.columns]
     if missing:
         raise FrameError(f"the table of renewals lacks columns: {', '.join(missing)}")
     key = ["account_id", "due_on"]
@@ -216,9 +294,9 @@ def _check(renewals: pd.DataFrame, actions: Sequence[str]) -> None:
         raise FrameError(
             f"{repeated} rows repeat a renewal ({', '.join(key)}); the table holds one row each"
         )
-    for column in ("is_renewed", *actions):
-        if not renewals[column].isin([0, 1]).all():
-            raise FrameError(f"column {column!r} holds values other than 0 and 1")
+    is_flag = renewals[["is_renewed", *actions]].isin([0, 1]).all()
+    if not is_flag.all():
+        raise FrameError(f"column {is_flag.idxmin()!r} holds values other than 0 and 1")
     prior = pd.to_numeric(renewals["p_prior"], errors="coerce")
     if ((prior < 0.0) | (prior > 1.0)).any() or (renewals["arr_usd"] < 0).any():
         raise FrameError("p_prior lies outside 0 to 1, or arr_usd below 0")
