@@ -140,6 +140,30 @@ others as (
     group by counted.program_id, counted.outcome_measure
 ),
 
+-- Where nobody drew lots: the newest comparison with those who could have been enrolled and were not.
+compared as (
+    select
+        program_id,
+        outcome_measure,
+        as_of as compared_on,
+        treated,
+        control,
+        effect,
+        low,
+        high,
+        ess_treated,
+        ess_control,
+        overlap_share,
+        worst_covariate,
+        worst_smd,
+        refusal,
+        row_number() over (
+            partition by program_id, outcome_measure
+            order by as_of desc
+        ) as newest_rank
+    from {{ ref('stg_scores__program_findings') }}
+),
+
 judged as (
     select
         programs.program_id,
@@ -157,12 +181,27 @@ judged as (
         coalesce(others.kept_others, 0) as kept_others,
         case
             when programs.is_randomised is null then 'randomisation_unknown'
-            when not programs.is_randomised then 'not_randomised'
+            when not programs.is_randomised and compared.program_id is null then 'not_randomised'
+            when not programs.is_randomised and compared.refusal is not null
+                then 'no_fair_comparison'
+            when not programs.is_randomised then null
             when coalesce(counted.accounts_treated, 0) < {{ smallest_arm }}
                 then 'too_few_treated'
             when coalesce(counted.accounts_control, 0) < {{ smallest_arm }}
                 then 'too_few_in_control'
-        end as refusal_reason
+        end as refusal_reason,
+        compared.compared_on,
+        compared.treated as compared_treated,
+        compared.control as compared_control,
+        compared.effect as compared_effect,
+        compared.low as compared_low,
+        compared.high as compared_high,
+        compared.ess_treated,
+        compared.ess_control,
+        compared.overlap_share,
+        compared.worst_covariate,
+        compared.worst_smd,
+        compared.refusal
     from programs
     cross join measures
     left join counted
@@ -173,6 +212,12 @@ judged as (
         on
             programs.program_id = others.program_id
             and measures.outcome_measure = others.outcome_measure
+    left join compared
+        on
+            programs.program_id = compared.program_id
+            and measures.outcome_measure = compared.outcome_measure
+            and compared.newest_rank = 1
+            and not programs.is_randomised
 ),
 
 rated as (
@@ -229,13 +274,21 @@ select
     judged.started_on,
     judged.first_enrolled_on,
     judged.last_enrolled_on,
+    judged.compared_on,
     judged.program_name,
     judged.program_type,
     judged.refusal_reason,
+    judged.refusal as refusal_detail,
+    case
+        when judged.is_randomised then 'experiment'
+        when judged.compared_on is not null then 'adjusted_comparison'
+    end as method,
     case
         when judged.refusal_reason is not null then 'refused'
-        when estimated.uplift_low > 0 then 'raises'
-        when estimated.uplift_high < 0 then 'lowers'
+        when judged.is_randomised and estimated.uplift_low > 0 then 'raises'
+        when judged.is_randomised and estimated.uplift_high < 0 then 'lowers'
+        when not judged.is_randomised and judged.compared_low > 0 then 'goes_with_more'
+        when not judged.is_randomised and judged.compared_high < 0 then 'goes_with_fewer'
         else 'no_difference_shown'
     end as verdict,
     {% for count in counts -%}
@@ -243,11 +296,22 @@ select
     {% endfor -%}
     {{ stable('rated.rate_treated') }} as kept_rate_treated,
     {{ stable('rated.rate_control') }} as kept_rate_control,
-    case when judged.refusal_reason is null then {{ stable('estimated.uplift') }} end as uplift,
-    case when judged.refusal_reason is null then {{ stable('estimated.uplift_low') }} end
-        as uplift_low,
-    case when judged.refusal_reason is null then {{ stable('estimated.uplift_high') }} end
-        as uplift_high,
+    {% for column, compared in [
+        ('uplift', 'effect'), ('uplift_low', 'low'), ('uplift_high', 'high'),
+    ] -%}
+        case
+            when judged.refusal_reason is not null then null
+            when judged.is_randomised then {{ stable('estimated.' ~ column) }}
+            else {{ stable('judged.compared_' ~ compared) }}
+        end as {{ column }},
+    {% endfor -%}
+    cast(judged.compared_treated as bigint) as compared_treated,
+    cast(judged.compared_control as bigint) as compared_control,
+    {{ stable('judged.ess_treated') }} as effective_treated,
+    {{ stable('judged.ess_control') }} as effective_control,
+    {{ stable('judged.overlap_share') }} as overlap_share,
+    judged.worst_covariate,
+    {{ stable('judged.worst_smd') }} as worst_difference_sd,
     cast(judged.chances_others as bigint) as chances_others,
     {{ stable('rated.rate_treated - rated.rate_others') }} as naive_difference,
     judged.is_randomised
