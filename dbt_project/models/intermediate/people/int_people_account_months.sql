@@ -97,71 +97,66 @@ counts as (
         account_id,
         observed_on,
         count(*) as people_ever_known,
-        sum(case when not is_gone then 1 else 0 end) as contacts,
-        sum(case when not is_gone and level = 'end_user' then 1 else 0 end)
+        count(case when not is_gone then 1 end) as contacts,
+        count(case when not is_gone and level = 'end_user' then 1 end)
             as contacts_end_user,
-        sum(case when not is_gone and level = 'manager' then 1 else 0 end)
+        count(case when not is_gone and level = 'manager' then 1 end)
             as contacts_manager,
-        sum(case when not is_gone and level = 'director_plus' then 1 else 0 end)
+        count(case when not is_gone and level = 'director_plus' then 1 end)
             as contacts_director_plus,
-        sum(case when not is_gone and level is null then 1 else 0 end)
+        count(case when not is_gone and level is null then 1 end)
             as contacts_level_unknown,
-        sum(case when not is_gone and is_related then 1 else 0 end)
+        count(case when not is_gone and is_related then 1 end)
             as related_contacts,
-        sum(
+        count(
             case
                 when
                     not is_gone
                     and level = 'director_plus' and is_known_by_sales_only
                     then 1
-                else 0
             end
         ) as directors_known_by_sales_only,
-        sum(
+        count(
             case
-                when is_new_relationship and level = 'end_user' then 1 else 0
+                when is_new_relationship and level = 'end_user' then 1
             end
         )
             as new_relationships_end_user,
-        sum(
-            case when is_new_relationship and level = 'manager' then 1 else 0 end
+        count(
+            case when is_new_relationship and level = 'manager' then 1 end
         )
             as new_relationships_manager,
-        sum(
+        count(
             case
                 when
                     is_new_relationship and level = 'director_plus'
                     then 1
-                else 0
             end
         ) as new_relationships_director_plus,
-        sum(case when is_new_relationship then 1 else 0 end)
+        count(case when is_new_relationship then 1 end)
             as new_relationships,
-        sum(
+        count(
             case
                 when
                     is_gone
                     and {{ within_days('ended_on', 'observed_on', 365) }}
                     then 1
-                else 0
             end
         ) as contacts_departed_12m,
-        sum(
+        count(
             case
                 when
                     is_gone and level = 'director_plus'
                     and {{ within_days('ended_on', 'observed_on', 365) }}
                     then 1
-                else 0
             end
         ) as directors_departed_12m,
-        sum(
+        count(
             case
                 when
                     not is_gone and level = 'director_plus'
                     and {{ within_days('started_on', 'observed_on', 365) }}
                     then 1
-                else 0
             end
         ) as directors_joined_12m,
         max(case when has_been_champion then 1 else 0 end) as ever_champion,
@@ -191,16 +186,20 @@ active_people as (
             person_touches.account_id = observations.account_id
             and {{ month_index('person_touches.event_on') }} + months_later.months_later
             = observations.month_number
-    inner join people
+    inner join states
         on
-            observations.account_id = people.account_id
-            and observations.observed_on = people.observed_on
-            and person_touches.person_id = people.person_id
+            person_touches.account_id = states.account_id
+            and person_touches.person_id = states.person_id
+            and observations.observed_on >= states.visible_from_on
+            and (
+                states.visible_to_on is null
+                or observations.observed_on < states.visible_to_on
+            )
     where
         person_touches.is_two_way
         and person_touches.visible_on <= observations.observed_on
         and {{ within_days('person_touches.event_on', 'observations.observed_on', 180) }}
-        and not people.is_gone
+        and not states.is_gone
     group by observations.account_id, observations.observed_on
 ),
 

@@ -16,6 +16,10 @@ account_map as (
     from {{ ref('int_account_map') }}
 ),
 
+months_later as (
+    {{ months_later(12) }}
+),
+
 measures as (
     select
         accounts.account_id,
@@ -68,24 +72,19 @@ measured as (
         measurements.measured_on,
         measurements.value_usd,
         measurements.attainment
-    from observations
-    inner join measurements
+    from measurements
+    cross join months_later
+    inner join observations
         on
-            observations.account_id = measurements.account_id
-            and observations.observed_on >= measurements.visible_on
+            measurements.account_id = observations.account_id
+            and {{ month_index('measurements.measured_on') }} + months_later.months_later
+            = observations.month_number
+    where
+        measurements.visible_on <= observations.observed_on
+        and {{ within_days('measurements.measured_on', 'observations.observed_on', 365) }}
 ),
 
-last_measured as (
-    select
-        account_id,
-        observed_on,
-        max(measured_on) as last_measured_on
-    from measured
-    group by account_id, observed_on
-),
-
--- A measurement speaks for its measure until a newer one is known, and for a year. Only what is
--- recent is ranked: where the newest is older, no recent one is there.
+-- A measurement speaks for its measure until a newer one is known, and for a year.
 recent as (
     select
         account_id,
@@ -97,7 +96,6 @@ recent as (
             order by measured_on desc, success_measurement_id desc
         ) as newest_rank
     from measured
-    where {{ within_days('measured_on', 'observed_on', 365) }}
 ),
 
 attained as (
@@ -128,10 +126,6 @@ service_days as (
     from {{ ref('input_service_levels') }} as levels
     inner join account_map as accounts on levels.account_id = accounts.source_account_id
     group by accounts.account_id, levels.measured_on
-),
-
-months_later as (
-    {{ months_later(12) }}
 ),
 
 served as (
@@ -188,13 +182,75 @@ needs as (
 assessments as (
     select
         accounts.account_id,
-        assessments.risk_assessment_id,
         assessments.assessed_on,
         {{ visible_on('assessments.assessed_on', 'assessments.known_at') }} as visible_on,
         assessments.sign_today_share,
-        assessments.justification_type
+        assessments.justification_type,
+        -- Texts of this kind sort as the assessments do: by day, then by key.
+        cast(assessments.assessed_on as {{ dbt.type_string() }})
+        || '/' || assessments.risk_assessment_id as assessment_key
     from {{ ref('input_risk_assessments') }} as assessments
     inner join account_map as accounts on assessments.account_id = accounts.source_account_id
+),
+
+-- "Last ever" needs no window: what became visible in a month is carried forward from there.
+visible_measurements as (
+    select
+        account_id,
+        {{ month_index('visible_on') }} as month_number,
+        max(measured_on) as measured_on
+    from measurements
+    group by account_id, {{ month_index('visible_on') }}
+),
+
+visible_assessments as (
+    select
+        account_id,
+        {{ month_index('visible_on') }} as month_number,
+        max(assessment_key) as assessment_key
+    from assessments
+    group by account_id, {{ month_index('visible_on') }}
+),
+
+-- What was told before the first observation counts from it on.
+months as (
+    select
+        account_id,
+        month_number
+    from observations
+    union
+    select
+        account_id,
+        month_number
+    from visible_measurements
+    union
+    select
+        account_id,
+        month_number
+    from visible_assessments
+),
+
+newest as (
+    select
+        months.account_id,
+        months.month_number,
+        max(visible_measurements.measured_on) over since_start as last_measured_on,
+        max(visible_assessments.assessment_key) over since_start as assessment_key
+    from months
+    left join visible_measurements
+        on
+            months.account_id = visible_measurements.account_id
+            and months.month_number = visible_measurements.month_number
+    left join visible_assessments
+        on
+            months.account_id = visible_assessments.account_id
+            and months.month_number = visible_assessments.month_number
+    window
+        since_start as (
+            partition by months.account_id
+            order by months.month_number
+            rows unbounded preceding
+        )
 ),
 
 judged as (
@@ -203,28 +259,24 @@ judged as (
         observations.observed_on,
         assessments.assessed_on,
         assessments.sign_today_share,
-        assessments.justification_type,
-        row_number() over (
-            partition by observations.account_id, observations.observed_on
-            order by assessments.assessed_on desc, assessments.risk_assessment_id desc
-        ) as newest_rank
-    from assessments
-    cross join months_later
-    inner join observations
+        assessments.justification_type
+    from observations
+    inner join newest
         on
-            assessments.account_id = observations.account_id
-            and {{ month_index('assessments.assessed_on') }} + months_later.months_later
-            = observations.month_number
-    where
-        assessments.visible_on <= observations.observed_on
-        and {{ within_days('assessments.assessed_on', 'observations.observed_on', 365) }}
+            observations.account_id = newest.account_id
+            and observations.month_number = newest.month_number
+    inner join assessments
+        on
+            newest.account_id = assessments.account_id
+            and newest.assessment_key = assessments.assessment_key
+    where {{ within_days('assessments.assessed_on', 'observations.observed_on', 365) }}
 )
 
 select
     observations.account_id,
     observations.observed_on,
     observations.month_end_on,
-    last_measured.last_measured_on,
+    newest.last_measured_on,
     defined.measure_confirmed_on,
     judged.assessed_on as last_assessed_on,
     judged.justification_type as last_justification_type,
@@ -243,7 +295,7 @@ select
     {{ stable('judged.sign_today_share') }} as human_sign_today_share,
     coalesce(defined.purchase_reason_known, 0) = 1 as has_purchase_reason,
     coalesce(
-        {{ within_days('last_measured.last_measured_on', 'observations.observed_on', 90) }}, false
+        {{ within_days('newest.last_measured_on', 'observations.observed_on', 90) }}, false
     ) as is_measured_within_90d,
     needs.primary_need_met = 1 as is_primary_need_met
 from observations
@@ -255,10 +307,10 @@ left join defined
     on
         observations.account_id = defined.account_id
         and observations.observed_on = defined.observed_on
-left join last_measured
+left join newest
     on
-        observations.account_id = last_measured.account_id
-        and observations.observed_on = last_measured.observed_on
+        observations.account_id = newest.account_id
+        and observations.month_number = newest.month_number
 left join attained
     on
         observations.account_id = attained.account_id
@@ -275,4 +327,3 @@ left join judged
     on
         observations.account_id = judged.account_id
         and observations.observed_on = judged.observed_on
-        and judged.newest_rank = 1
