@@ -68,6 +68,8 @@ lint: $(READY)  ## check style, types, import rules and SQL
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@! grep -rnE --include='*.sql' --exclude-dir=generic '^.{101,}' dbt_project/models dbt_project/tests \
+		|| { echo "SQL lines above have more than 100 columns" >&2; exit 1; }
 	@TENURE_LAKE=$(TENURE_HOME)/lake TENURE_WAREHOUSE=:memory: \
 		$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 

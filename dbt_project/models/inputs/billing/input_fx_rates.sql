@@ -39,7 +39,9 @@ ranked as (
             partition by currency
             order by
                 {% if var('fx_reference_on', none) -%}
-                case when valid_from <= cast('{{ var("fx_reference_on") }}' as date) then 0 else 1 end,
+                case
+                    when valid_from <= cast('{{ var("fx_reference_on") }}' as date) then 0 else 1
+                end,
                 case
                     when valid_from <= cast('{{ var("fx_reference_on") }}' as date) then valid_from
                 end desc,

@@ -1,7 +1,7 @@
 {#
     The survivor of records joined as duplicates is, in this order: the one that billing names, one
-    that was not merged away, one that was not deleted, one with a workspace, the oldest, the smallest id. Billing
-    first, so that joining records moves no money.
+    that was not merged away, one that was not deleted, one with a workspace, the oldest, the
+    smallest id. Billing first, so that joining records moves no money.
 #}
 with
 

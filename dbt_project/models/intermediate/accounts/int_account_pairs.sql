@@ -1,7 +1,7 @@
 {#
-    Two records are compared only where a block brings them together: without blocks the work would grow
-    with the square of the accounts. A value that more records share than block_size is no block: it
-    tells nobody apart.
+    Two records are compared only where a block brings them together: without blocks the work would
+    grow with the square of the accounts. A value that more records share than block_size is no
+    block: it tells nobody apart.
 #}
 {% set blocks = {
     'domain': 'domain_key',

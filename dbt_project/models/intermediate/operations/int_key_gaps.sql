@@ -1,6 +1,6 @@
 {#
-    Keys that lead nowhere. Every input that names an account is asked, so that no fact is lost from the marts
-    without being listed. `id` names the record, several columns joined by |.
+    Keys that lead nowhere. Every input that names an account is asked, so that no fact is lost from
+    the marts without being listed. `id` names the record, several columns joined by |.
 #}
 {% set account_keys = {
     'contacts': ['contact_id', 'created_at'],
