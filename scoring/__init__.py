@@ -7,12 +7,13 @@ connections, orchestration, vendor shapes.
     rows = scoring.score(model, frame, as_of, bands=bands, scored_at=now, run_id=run)
     scoring.history.append(lake_dir, rows)
 
-`heads` says which questions exist, `training` how a model comes to be, `scorer` what a score is.
+`heads` says which questions exist, `training` how a model comes to be, `scorer` what a score is;
+`multiple` asks how much comes back of what is renewed.
 `tabular` fits and validates any other labelled table; `triggers`, `actions` and `uplift` say which
 events, actions and programmes stand beside outcomes, each with the comparison that fits it.
 """
 
-from scoring import history, registry, tabular
+from scoring import history, multiple, registry, tabular
 from scoring.config import TrainConfig
 from scoring.errors import ScoringError
 from scoring.frame import FeatureSpec, Prepared, prepare
@@ -30,6 +31,7 @@ __all__ = [
     "TrainConfig",
     "compare",
     "history",
+    "multiple",
     "prepare",
     "registry",
     "score",

@@ -70,13 +70,16 @@ class TrainConfig:
         origins: rolling origins at most.
         step_months: months between origins.
         fold_losses: distinct losses that a fold's training part needs.
+        fold_rows: rows that a fold, or a replicate of a large frame, learns from at most, in whole
+            accounts; more would not choose otherwise and cost a pass each.
         replicates: groups of accounts left out in turn for the interval; 0: none.
         replicate_rows: above this many rows each replicate learns one group instead of leaving
             it out, which costs one more pass over the data in all instead of ``replicates``.
         interval_level: of the probability's interval.
         min_slope: an out-of-time calibration slope below this means no skill; no account is scored.
         leak_limit: area under the curve above which a single feature is refused.
-        threads: LightGBM threads; one, so that sums are added in one order.
+        threads: LightGBM threads for frames of ordinary size; one, since waiting threads cost
+            more than they bring. Its trees are the same bytes with any number.
     """
 
     seed: int = 7
@@ -88,10 +91,65 @@ class TrainConfig:
     origins: int = 4
     step_months: int = 6
     fold_losses: int = 5
+    fold_rows: int = 50_000
     replicates: int = 5
     replicate_rows: int = 20_000
     interval_level: float = 0.95
     min_slope: float = 0.05
+    leak_limit: float = 0.95
+    threads: int = 1
+
+    def as_record(self) -> dict[str, object]:
+        """JSON-ready; the manifest holds it and the version hashes it."""
+        return asdict(self)
+
+
+# A multiple has far less to be learnt from than an outcome: most renewals go on at what was due.
+MULTIPLE_TREES = TreeParams(
+    rounds=100,
+    leaves=6,
+    depth=3,
+    learning_rate=0.05,
+    l2=10.0,
+    min_child=20,
+    min_child_share=0.02,
+)
+
+
+@dataclass(frozen=True)
+class MultipleConfig:
+    """Everything beside the data that a model of the renewal multiple depends on.
+
+    Attributes:
+        seed: of every draw.
+        grace_days: days after due in which a late renewal still counts as renewed.
+        highest: multiples above it teach as it; one account that grew tenfold must not own a mean.
+        ridge_strength: of the penalty, see `ridge.fit_line`.
+        origins: rolling origins at most.
+        step_months: months between origins.
+        min_renewals: with fewer matured renewals the segment's mean serves.
+        fold_renewals: distinct renewals that a fold's training part needs.
+        prior_strength: renewals at exactly what was due that the company-wide mean starts from.
+        segment_strength: renewals that the company-wide mean counts as inside a segment.
+        min_residuals: distinct renewals that an interval is read from at least.
+        interval_level: share of renewals that the interval is to hold.
+        leak_limit: rank correlation with the label above which a feature is kept out.
+        threads: LightGBM threads; one, so that sums are added in one order.
+    """
+
+    seed: int = 7
+    grace_days: int = 60
+    highest: float = 3.0
+    ridge_strength: float = 0.1
+    trees: TreeParams = field(default=MULTIPLE_TREES)
+    origins: int = 4
+    step_months: int = 6
+    min_renewals: int = 50
+    fold_renewals: int = 30
+    prior_strength: float = 10.0
+    segment_strength: float = 20.0
+    min_residuals: int = 40
+    interval_level: float = 0.9
     leak_limit: float = 0.95
     threads: int = 1
 

@@ -34,7 +34,10 @@ CONTEXT = (
     "tenure_months",
     "is_open",
 )
-LABELS = ("label_is_lost", "label_known_on", "label_due_on")
+LEAK_ROWS = 50_000
+"""Rows that leaks are looked for in."""
+OUTCOME = "label_is_lost"
+LABELS = (OUTCOME, "label_known_on", "label_due_on")
 FEATURE_NAME = re.compile(r"^f_(?P<group>[a-z]+)__(?P<name>[a-z0-9_]+)$")
 
 # Written because a customer cancels, or only after: they predict the past.
@@ -157,8 +160,7 @@ class Prepared:
 
     def renewal_ids(self) -> pd.Series:
         """One text per (account, renewal): rows that share an outcome share it."""
-        due = self.rows["label_due_on"].dt.strftime("%Y-%m-%d").fillna("")
-        ids: pd.Series = self.rows["account_id"].astype("str") + "|" + due
+        ids: pd.Series = self.rows["account_id"] + "|" + day_texts(self.rows["label_due_on"])
         return ids
 
     def losses(self) -> int:
@@ -166,19 +168,27 @@ class Prepared:
         return int(self.renewal_ids()[self.y == 1.0].nunique())
 
 
-def prepare(frame: pd.DataFrame, spec: FeatureSpec | None = None, grace_days: int = 60) -> Prepared:
+def prepare(
+    frame: pd.DataFrame,
+    spec: FeatureSpec | None = None,
+    grace_days: int = 60,
+    label: str = OUTCOME,
+) -> Prepared:
     """Check a feature frame and order it.
 
     Args:
         frame: rows as `int_account_features` publishes them.
         spec: features to use; default: every ``f_`` column.
         grace_days: days after the due date in which a late renewal still counts as renewed.
+        label: column of the label; beside the outcome any number that is final when it is.
 
     Raises:
-        FrameError: a column is missing, a key repeats or is null, a label is not 0, 1 or null.
+        FrameError: a column is missing, a key repeats or is null, an outcome is not 0, 1 or null, a
+            feature or a label is infinite.
         LeakageError: a feature is on the deny-list.
     """
-    missing = [c for c in (*KEYS, *CONTEXT, *LABELS) if c not in frame.columns]
+    named = list(dict.fromkeys([*KEYS, *CONTEXT, *LABELS, label]))
+    missing = [c for c in named if c not in frame.columns]
     if missing:
         raise FrameError(f"feature frame lacks columns: {', '.join(missing)}")
     frame = frame.reset_index(drop=True)
@@ -187,9 +197,9 @@ def prepare(frame: pd.DataFrame, spec: FeatureSpec | None = None, grace_days: in
     if absent:
         raise FrameError(f"feature frame lacks features: {', '.join(absent)}")
 
-    rows = frame.loc[:, [*KEYS, *CONTEXT, *LABELS]].copy()
+    rows = frame.loc[:, named].copy()
     for column in ("observed_on", "next_due_on", "label_known_on", "label_due_on"):
-        rows[column] = _days(rows[column], column)
+        rows[column] = as_days(rows[column], column)
     if rows[list(KEYS)].isna().any().any():
         raise FrameError("feature frame has rows without account_id or observed_on")
     rows["account_id"] = rows["account_id"].astype("str")
@@ -211,46 +221,75 @@ def prepare(frame: pd.DataFrame, spec: FeatureSpec | None = None, grace_days: in
     if np.isinf(x).any():
         bad = [c for j, c in enumerate(spec.columns) if np.isinf(x[:, j]).any()]
         raise FrameError(f"infinite values in {', '.join(bad)}: a division by zero upstream")
-    y = as_floats(pd.to_numeric(rows["label_is_lost"], errors="coerce").astype("float64"))
-    if not np.isin(y[~np.isnan(y)], (0.0, 1.0)).all():
+    y = as_floats(pd.to_numeric(rows[label], errors="coerce").astype("float64"))
+    if label == OUTCOME and not np.isin(y[~np.isnan(y)], (0.0, 1.0)).all():
         raise FrameError("label_is_lost holds values other than 0, 1 and null")
+    if np.isinf(y).any():
+        raise FrameError(f"infinite values in {label}: a division by zero upstream")
     final_on = rows["label_due_on"] + pd.Timedelta(days=grace_days)
     matured_on = pd.concat([rows["label_known_on"], final_on], axis=1).max(axis=1, skipna=False)
     return Prepared(rows, x, y, matured_on.rename("matured_on"), spec)
 
 
-def check_leakage(prepared: Prepared, limit: float = 0.95, min_losses: int = 20) -> None:
-    """Refuse a feature that alone separates the outcomes too well to be knowledge of before.
+@dataclass(frozen=True)
+class Leak:
+    """A feature that knows what it is to predict.
 
-    Both its value and its being missing are tried, on labelled rows.
+    Attributes:
+        feature: column.
+        auc: area under the curve of its value, or of its being known, in the better direction.
+    """
+
+    feature: str
+    auc: float
+
+    def as_record(self) -> dict[str, object]:
+        """JSON-ready, for manifests."""
+        return {"feature": self.feature, "auc": round(self.auc, 6)}
+
+
+def leaking(
+    prepared: Prepared,
+    limit: float = 0.95,
+    min_losses: int = 20,
+    exempt: Sequence[str] = (),
+) -> tuple[Leak, ...]:
+    """Features that alone separate the outcomes too well to be knowledge of before.
+
+    Both a feature's value and its being known are tried, on labelled rows. Look for a field that
+    is written after the decision, or for a missing `known_at` filter.
 
     Args:
         prepared: rows to look at; unlabelled ones are ignored.
-        limit: area under the curve (either direction) above which a feature is refused.
+        limit: area under the curve (either direction) above which a feature leaks.
         min_losses: with fewer distinct lost renewals chance alone reaches the limit; no check.
+        exempt: features that are known in advance by what they are.
 
-    Raises:
-        LeakageError: names the features and their areas.
+    Returns:
+        The leaks, in the order of the features.
     """
     labelled = prepared.take(~np.isnan(prepared.y))
     if labelled.losses() < min_losses:
-        return
-    suspicious: list[str] = []
+        return ()
+    # Every k-th row: what separates the outcomes separates those of some rows too.
+    labelled = labelled.take(np.arange(0, len(labelled), -(-len(labelled) // LEAK_ROWS)))
+    renewal, _ = pd.factorize(labelled.renewal_ids(), sort=True)
+    is_lost = labelled.y == 1.0
+    leaks: list[Leak] = []
     for j, column in enumerate(prepared.spec.columns):
+        if column in exempt:
+            continue
         values = labelled.x[:, j]
         known = ~np.isnan(values)
         best = 0.5
         if 0 < known.sum() < len(known):
             best = max(best, _separation(known.astype(np.float64), labelled.y))
-        if known.sum() >= 2:
+        # A field filled in for a handful separates them by chance.
+        if len(np.unique(renewal[known & is_lost])) >= min_losses:
             best = max(best, _separation(values[known], labelled.y[known]))
         if best > limit:
-            suspicious.append(f"{column} (AUC {best:.3f})")
-    if suspicious:
-        raise LeakageError(
-            f"features that separate the outcomes alone: {', '.join(suspicious)}. Look for a "
-            "field written after the decision, or for a missing known_at filter."
-        )
+            leaks.append(Leak(column, best))
+    return tuple(leaks)
 
 
 def changed_past(before: pd.DataFrame, after: pd.DataFrame, spec: FeatureSpec) -> pd.DataFrame:
@@ -281,7 +320,7 @@ def data_hash(prepared: Prepared) -> str:
     digest.update("\n".join(prepared.spec.columns).encode())
     digest.update("\n".join(prepared.rows["account_id"]).encode())
     for column in ("observed_on", "label_due_on"):
-        days = prepared.rows[column].dt.strftime("%Y-%m-%d").fillna("")
+        days = day_texts(prepared.rows[column])
         digest.update("\n".join(days).encode())
     # One bit pattern for "unknown" and one for zero, whatever engine wrote the frame.
     digest.update(np.where(np.isnan(prepared.x), np.nan, prepared.x + 0.0).tobytes())
@@ -297,8 +336,19 @@ def _separation(values: Floats, y: Floats) -> float:
     return 0.5 if np.isnan(area) else max(area, 1.0 - area)
 
 
-def _days(column: pd.Series, name: str) -> pd.Series:
-    """Midnights of a column of dates, whatever the engine delivered them as."""
+def day_texts(days: pd.Series) -> pd.Series:
+    """Days as YYYY-MM-DD, "" where missing; each distinct day is written once."""
+    codes, distinct = pd.factorize(days)
+    texts = pd.Series([*distinct.strftime("%Y-%m-%d"), ""], dtype="str")
+    return texts.iloc[codes].set_axis(days.index)
+
+
+def as_days(column: pd.Series, name: str) -> pd.Series:
+    """Midnights of a column of dates, whatever the engine delivered them as.
+
+    Raises:
+        FrameError: something in it is no date.
+    """
     try:
         days = pd.to_datetime(column, errors="raise")
     except (ValueError, TypeError) as error:

@@ -1,17 +1,22 @@
 """The questions that are scored, each a choice of rows over the same frame.
 
-Belongs here: which rows teach a head and which it scores. Must not: fitting.
-Every head's probability is that of the **bad** outcome, so that bands, percentiles and reasons read
-the same way; "would they sign" is one minus it.
+Belongs here: which rows teach a head, which it scores, and what it makes of the frame first. Must
+not: fitting.
+Every head's probability is that of the **bad** outcome, so that percentiles and reasons read the
+same way; "would they sign" is one minus it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 
+from scoring import hazard
 from scoring.arrays import Bools
+from scoring.config import ColdStart, TrainConfig
 from scoring.errors import ScoringError
 from scoring.frame import Prepared
 
@@ -25,12 +30,33 @@ class Head:
         question: what its probability means.
         max_lead_months: rows further from their renewal teach nothing about it; None: all teach.
         excludes: features it may not use, though the frame holds them.
+        reshape: (feature frame, grace days) to the head's own rows, labels and clocks; None: the
+            feature frame as it is.
+        derived: features that `reshape` adds. They are known in advance by what they are, so they
+            may separate the outcomes as well as they like.
+        chances_a_year: how often a year the question is put to an account, which the assumed rates
+            of a company without history are spread over.
+        has_bands: whether the cut-offs of the risk bands, made for renewals, mean anything here.
+        config: parameters where training is given none.
     """
 
     name: str
     question: str
     max_lead_months: float | None = None
     excludes: tuple[str, ...] = ()
+    reshape: Callable[[pd.DataFrame, int], pd.DataFrame] | None = None
+    derived: tuple[str, ...] = ()
+    chances_a_year: int = 1
+    has_bands: bool = True
+    config: TrainConfig = field(default_factory=TrainConfig)
+
+    def own_frame(self, frame: pd.DataFrame, grace_days: int) -> pd.DataFrame:
+        """What training, comparing and scoring see of the feature frame."""
+        return frame if self.reshape is None else self.reshape(frame, grace_days)
+
+    def columns(self, names: Sequence[str]) -> list[str]:
+        """Columns of `own_frame` over a frame with the columns ``names``."""
+        return [*names, *(c for c in self.derived if c not in names)]
 
     def teaches(self, prepared: Prepared) -> Bools:
         """Rows this head may learn from, whatever their label's maturity.
@@ -43,6 +69,22 @@ class Head:
             lead = (due - observed).dt.days.to_numpy(dtype=np.float64) / 30.4375
             mask = mask & (np.nan_to_num(lead, nan=np.inf) <= self.max_lead_months)
         return np.asarray(mask, dtype=np.bool_)
+
+    def cold_start(self, rules: ColdStart) -> ColdStart:
+        """The rules for a company without history, whose rates and strengths are of renewals.
+
+        One chance in n a year has the rate 1 - (1 - yearly)^(1/n), and n of them weigh what one
+        renewal does.
+        """
+        n = self.chances_a_year
+        if n == 1:
+            return rules
+        return replace(
+            rules,
+            prior_rate=round(1.0 - (1.0 - rules.prior_rate) ** (1.0 / n), 9),
+            prior_strength=rules.prior_strength * n,
+            segment_strength=rules.segment_strength * n,
+        )
 
 
 NEXT_RENEWAL = Head(
@@ -59,7 +101,19 @@ SIGN_TODAY = Head(
     # that had read the first would be none.
     excludes=("f_voice__human_sign_today", "f_voice__days_since_assessed"),
 )
-HEADS = {head.name: head for head in (NEXT_RENEWAL, SIGN_TODAY)}
+MONTHLY_LOSS = Head(
+    "monthly_loss",
+    "probability that the account holds no open contract one month on",
+    reshape=hazard.monthly_frame,
+    derived=hazard.TIMING,
+    chances_a_year=12,
+    # Most months nothing is due: by the cut-offs for renewals every account would be "low".
+    has_bands=False,
+    # Every month of every account is a row of its own: two windows of a year hold the same two
+    # years as four of half a year, and cost half the fits.
+    config=TrainConfig(origins=2, step_months=12),
+)
+HEADS = {head.name: head for head in (NEXT_RENEWAL, SIGN_TODAY, MONTHLY_LOSS)}
 
 
 def head_named(name: str) -> Head:

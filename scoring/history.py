@@ -1,6 +1,6 @@
-"""`churn_score_history` in the lake: append-only, idempotent, complete or invisible.
+"""Tables of scores in the lake: append-only, idempotent, complete or invisible.
 
-Belongs here: the table's columns on disk, the load marker, what has been scored already.
+Belongs here: the tables' columns on disk, the load marker, what has been scored already.
 Must not: computing scores; SQL.
 
 A load is one Parquet file and, written last, one line in `_dlt_loads/<load_id>.jsonl`. A file
@@ -14,7 +14,8 @@ import datetime as dt
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -22,48 +23,94 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scoring.errors import FrameError
-from scoring.scorer import COLUMNS
 
-TABLE = "churn_score_history"
+_TEXT, _NUMBER, _DAY, _FLAG = pa.string(), pa.float64(), pa.date32(), pa.bool_()
+_INSTANT = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the lake's `scores` folder.
+
+    Attributes:
+        name: its folder.
+        key: columns that are appended once; `as_of`, the day that the row is knowledge of, is one.
+        types: what rows are given with, in the order on disk; `scored_at` among it.
+    """
+
+    name: str
+    key: tuple[str, ...]
+    types: Mapping[str, pa.DataType]
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns that rows are given with."""
+        return list(self.types)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns on disk: those given, the load, and the end of the day scored."""
+        return pa.schema([*self.types.items(), ("_dlt_load_id", _TEXT), ("_version_at", _INSTANT)])
+
+
 KEY = ("head", "as_of", "account_id", "is_backfill")
-SCHEMA = pa.schema(
-    [
-        ("head", pa.string()),
-        ("model_version", pa.string()),
-        ("as_of", pa.date32()),
-        ("account_id", pa.string()),
-        ("p_raw", pa.float64()),
-        ("p", pa.float64()),
-        ("p_low", pa.float64()),
-        ("p_high", pa.float64()),
-        ("logit", pa.float64()),
-        ("base_logit", pa.float64()),
-        ("band", pa.string()),
-        ("band_version", pa.string()),
-        ("percentile", pa.float64()),
-        ("months_to_renewal", pa.float64()),
-        ("arr_usd", pa.float64()),
-        ("reasons", pa.string()),
-        ("contributions", pa.string()),
-        ("serves", pa.string()),
-        ("is_backfill", pa.bool_()),
-        ("training_cutoff_on", pa.date32()),
-        ("scored_at", pa.timestamp("us", tz="UTC")),
-        ("run_id", pa.string()),
-        ("_dlt_load_id", pa.string()),
-        ("_version_at", pa.timestamp("us", tz="UTC")),
-    ]
+CHURN_SCORES = Table(
+    "churn_score_history",
+    KEY,
+    {
+        "head": _TEXT,
+        "model_version": _TEXT,
+        "as_of": _DAY,
+        "account_id": _TEXT,
+        "p_raw": _NUMBER,
+        "p": _NUMBER,
+        "p_low": _NUMBER,
+        "p_high": _NUMBER,
+        "logit": _NUMBER,
+        "base_logit": _NUMBER,
+        "band": _TEXT,
+        "band_version": _TEXT,
+        "percentile": _NUMBER,
+        "months_to_renewal": _NUMBER,
+        "arr_usd": _NUMBER,
+        "reasons": _TEXT,
+        "contributions": _TEXT,
+        "serves": _TEXT,
+        "is_backfill": _FLAG,
+        "training_cutoff_on": _DAY,
+        "scored_at": _INSTANT,
+        "run_id": _TEXT,
+    },
+)
+ARR_MULTIPLES = Table(
+    "arr_multiple_history",
+    KEY,
+    {
+        "head": _TEXT,
+        "model_version": _TEXT,
+        "as_of": _DAY,
+        "account_id": _TEXT,
+        "multiple": _NUMBER,
+        "low": _NUMBER,
+        "high": _NUMBER,
+        "serves": _TEXT,
+        "is_backfill": _FLAG,
+        "training_cutoff_on": _DAY,
+        "scored_at": _INSTANT,
+        "run_id": _TEXT,
+    },
 )
 
 
-def append(lake_dir: Path, rows: pd.DataFrame) -> int:
+def append(lake_dir: Path, rows: pd.DataFrame, table: Table = CHURN_SCORES) -> int:
     """Append the rows whose key is not there yet.
 
     One writer at a time, as for every source of the lake.
 
     Args:
         lake_dir: the lake; scores land in its `scores` folder.
-        rows: as `scoring.score` returns them.
+        rows: with the table's columns, as `scoring.score` returns them.
+        table: which one.
 
     Returns:
         Rows appended; 0 leaves no file behind.
@@ -71,28 +118,29 @@ def append(lake_dir: Path, rows: pd.DataFrame) -> int:
     Raises:
         FrameError: a column is missing, or a key repeats within ``rows``.
     """
-    missing = [c for c in COLUMNS if c not in rows.columns]
+    missing = [c for c in table.columns if c not in rows.columns]
     if missing:
-        raise FrameError(f"scores lack columns: {', '.join(missing)}")
-    if rows.duplicated(list(KEY)).any():
-        raise FrameError("scores repeat a key (head, as_of, account_id, is_backfill)")
-    ensure_anchor(lake_dir)
-    fresh = _without_known(lake_dir, rows)
+        raise FrameError(f"{table.name}: rows lack columns: {', '.join(missing)}")
+    if rows.duplicated(list(table.key)).any():
+        raise FrameError(f"{table.name}: rows repeat a key ({', '.join(table.key)})")
+    ensure_anchor(lake_dir, table)
+    fresh = _without_known(lake_dir, rows, table)
     if fresh.empty:
         return 0
-    fresh = fresh.sort_values(list(KEY), kind="stable").reset_index(drop=True)
-    load_id = _load_id(fresh)
+    fresh = fresh.sort_values(list(table.key), kind="stable").reset_index(drop=True)
+    load_id = _load_id(fresh, table)
     # Scores of a day are knowledge of that day, though the run happens the morning after.
     end_of_day = pd.to_datetime(fresh["as_of"]) + pd.Timedelta(days=1) - pd.Timedelta(1, "us")
-    landed = fresh[list(COLUMNS)].assign(
+    landed = fresh[table.columns].assign(
         _dlt_load_id=load_id, _version_at=end_of_day.dt.tz_localize("UTC")
     )
-    for column in ("as_of", "training_cutoff_on"):
-        landed[column] = pd.to_datetime(landed[column]).dt.date
-    table = pa.Table.from_pandas(landed, schema=SCHEMA, preserve_index=False)
-    table = table.replace_schema_metadata(None)
-    folder = lake_dir / "scores" / TABLE
-    _write_table(folder / f"{load_id}.0.parquet", table)
+    for column, kind in table.types.items():
+        if kind == _DAY:
+            landed[column] = pd.to_datetime(landed[column]).dt.date
+    written = pa.Table.from_pandas(landed, schema=table.schema, preserve_index=False)
+    written = written.replace_schema_metadata(None)
+    folder = lake_dir / "scores" / table.name
+    _write_table(folder / f"{load_id}.0.parquet", written)
     marker = {
         "load_id": load_id,
         "schema_name": "scores",
@@ -106,21 +154,25 @@ def append(lake_dir: Path, rows: pd.DataFrame) -> int:
     return len(fresh)
 
 
-def read(lake_dir: Path, columns: Iterable[str] | None = None) -> pd.DataFrame:
+def read(
+    lake_dir: Path, columns: Iterable[str] | None = None, table: Table = CHURN_SCORES
+) -> pd.DataFrame:
     """Rows of finished loads, sorted by key.
 
     Args:
         lake_dir: the lake.
         columns: to read; default all.
+        table: which one.
     """
-    wanted = list(columns) if columns is not None else SCHEMA.names
-    folder = lake_dir / "scores" / TABLE
+    schema = table.schema
+    wanted = list(columns) if columns is not None else schema.names
+    folder = lake_dir / "scores" / table.name
     finished = _finished(lake_dir)
     paths = sorted(p for p in folder.glob("*.parquet") if p.name[: -len(".0.parquet")] in finished)
     parts = [pq.read_table(path, columns=wanted, partitioning=None) for path in paths]
-    empty = SCHEMA.empty_table().select(wanted)
+    empty = schema.empty_table().select(wanted)
     rows: pd.DataFrame = pa.concat_tables([empty, *parts]).to_pandas()
-    order = [c for c in KEY if c in rows.columns]
+    order = [c for c in table.key if c in rows.columns]
     return rows.sort_values(order, kind="stable").reset_index(drop=True) if order else rows
 
 
@@ -133,25 +185,32 @@ def scored_days(lake_dir: Path, head: str, *, is_backfill: bool | None = None) -
     return sorted(set(rows["as_of"]))
 
 
-def ensure_anchor(lake_dir: Path) -> None:
+def ensure_anchor(lake_dir: Path, table: Table = CHURN_SCORES) -> None:
     """A zero-row file with the declared types, so that a reader finds an empty table."""
-    path = lake_dir / "scores" / TABLE / "_anchor.parquet"
+    path = lake_dir / "scores" / table.name / "_anchor.parquet"
     if not path.exists():
-        _write_table(path, SCHEMA.empty_table())
+        _write_table(path, table.schema.empty_table())
     (lake_dir / "scores" / "_dlt_loads").mkdir(parents=True, exist_ok=True)
 
 
-def _without_known(lake_dir: Path, rows: pd.DataFrame) -> pd.DataFrame:
+def _without_known(lake_dir: Path, rows: pd.DataFrame, table: Table) -> pd.DataFrame:
     """The rows whose key no finished load holds."""
-    known = set(_keys(read(lake_dir, KEY)))
-    return rows[[key not in known for key in _keys(rows)]]
+    known = set(_keys(read(lake_dir, table.key, table), table))
+    return rows[[key not in known for key in _keys(rows, table)]]
 
 
-def _keys(rows: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
-    """Comparable keys, whatever the type of the day's column."""
-    days = pd.to_datetime(rows["as_of"]).dt.strftime("%Y-%m-%d")
-    columns = (rows["head"], days, rows["account_id"].astype("str"), rows["is_backfill"])
-    return [(str(h), str(d), str(a), bool(b)) for h, d, a, b in zip(*columns, strict=True)]
+def _keys(rows: pd.DataFrame, table: Table) -> list[tuple[str | bool, ...]]:
+    """Comparable keys, whatever the types of the columns; days as text, flags as flags."""
+    columns: list[list[str | bool]] = []
+    for column in table.key:
+        kind = table.types[column]
+        if kind == _DAY:
+            columns.append(list(pd.to_datetime(rows[column]).dt.strftime("%Y-%m-%d")))
+        elif kind == _FLAG:
+            columns.append([bool(v) for v in rows[column]])
+        else:
+            columns.append([str(v) for v in rows[column]])
+    return list(zip(*columns, strict=True))
 
 
 def _finished(lake_dir: Path) -> set[str]:
@@ -168,11 +227,14 @@ def _finished(lake_dir: Path) -> set[str]:
     return done
 
 
-def _load_id(rows: pd.DataFrame) -> str:
-    """Newest day scored, then a hash of the keys in digits: sortable, and equal for equal rows."""
-    keys = _keys(rows)
-    digest = int(hashlib.sha256(json.dumps(keys).encode()).hexdigest()[:12], 16)
-    return f"{max(k[1] for k in keys).replace('-', '')}.{digest:015d}"
+def _load_id(rows: pd.DataFrame, table: Table) -> str:
+    """Newest day scored, then a hash of the keys in digits: sortable, and equal for equal rows.
+
+    The tables share their markers, so the hash is of the table as well.
+    """
+    text = json.dumps([table.name, _keys(rows, table)])
+    digest = int(hashlib.sha256(text.encode()).hexdigest()[:12], 16)
+    return f"{pd.to_datetime(rows['as_of']).max():%Y%m%d}.{digest:015d}"
 
 
 def _write_table(path: Path, table: pa.Table) -> None:

@@ -8,6 +8,9 @@ Belongs here: writing, reading and promoting models. Must not: pickles, clocks o
         trees.txt         LightGBM's text             reference.json   training distributions
         replicates/       the refits of the interval  metrics.json, manifest.json
     models/promotions.jsonl
+
+A model of the renewal multiple lies there like the others, with `means.json` (segment means and the
+interval's ends) in place of a calibrator.
 """
 
 from __future__ import annotations
@@ -19,15 +22,17 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from scoring.calibration import Platt
 from scoring.cold_start import SegmentRates
-from scoring.config import ColdStart, TrainConfig, TreeParams
+from scoring.config import ColdStart, MultipleConfig, TrainConfig, TreeParams
 from scoring.drift import Reference
 from scoring.errors import RegistryError
 from scoring.frame import FeatureSpec
 from scoring.members import Member
+from scoring.multiple import HEAD as MULTIPLE
+from scoring.multiple import MultipleModel, SegmentMeans
 from scoring.ridge import RidgeModel
 from scoring.training import Comparison, Model
 from scoring.trees import TreeModel
@@ -38,6 +43,7 @@ READERS: Mapping[str, Callable[[str], Member]] = {
 }
 SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt"}
 PROMOTIONS = "promotions.jsonl"
+Loaded = TypeVar("Loaded")
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ class Promotion:
     comparison: Mapping[str, object] | None = None
 
 
-def save(models_dir: Path, model: Model) -> Path:
+def save(models_dir: Path, model: Model | MultipleModel) -> Path:
     """Write a version; writing the same version again changes nothing.
 
     The folder appears complete or not at all.
@@ -72,7 +78,7 @@ def save(models_dir: Path, model: Model) -> Path:
     Raises:
         RegistryError: the version exists with other content.
     """
-    files = _files(model)
+    files = _multiple_files(model) if isinstance(model, MultipleModel) else _files(model)
     folder = models_dir / model.head / model.version
     if folder.exists():
         _assert_same(folder, files)
@@ -94,11 +100,27 @@ def load(models_dir: Path, head: str, version: str) -> Model:
     Raises:
         RegistryError: it is not there, or a file is missing or unreadable.
     """
+    return _whole(models_dir, head, version, _read)
+
+
+def load_multiple(models_dir: Path, version: str) -> MultipleModel:
+    """Read a version of the renewal multiple back, as `load` does for a head.
+
+    Raises:
+        RegistryError: it is not there, or a file is missing or unreadable.
+    """
+    return _whole(models_dir, MULTIPLE, version, _read_multiple)
+
+
+def _whole(
+    models_dir: Path, head: str, version: str, read: Callable[[Path, str, str], Loaded]
+) -> Loaded:
+    """What a complete folder holds."""
     folder = models_dir / head / version
     if not folder.is_dir():
         raise RegistryError(f"no model {head}/{version} in the registry {models_dir}")
     try:
-        return _read(folder, head, version)
+        return read(folder, head, version)
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise RegistryError(
             f"model {head}/{version} is incomplete or damaged ({type(error).__name__}); "
@@ -164,7 +186,7 @@ def serving(models_dir: Path, head: str) -> str | None:
 
 def consider(
     models_dir: Path,
-    model: Model,
+    model: Model | MultipleModel,
     decided_at: dt.datetime,
     comparison: Comparison | None = None,
 ) -> Promotion:
@@ -303,6 +325,51 @@ def _read(folder: Path, head: str, version: str) -> Model:
     )
 
 
+def _multiple_files(model: MultipleModel) -> dict[str, str]:
+    """Every file of a version of the renewal multiple by its relative name."""
+    texts: dict[str, str] = {}
+    member = None
+    if model.member is not None:
+        name = f"{model.member.kind}.{SUFFIX[model.member.kind]}"
+        texts[name] = model.member.to_text()
+        member = {"kind": model.member.kind, "file": name}
+    texts["model.json"] = _json({"recipe": model.recipe, "member": member})
+    texts["features.json"] = _json(
+        {"groups": dict(model.spec.groups), "deny": list(model.spec.deny)}
+    )
+    texts["means.json"] = _json({**asdict(model.means), "spread": model.spread})
+    texts["reference.json"] = model.reference.to_text() + "\n"
+    texts["metrics.json"] = _json(model.metrics)
+    texts["manifest.json"] = _json(model.manifest)
+    return texts
+
+
+def _read_multiple(folder: Path, head: str, version: str) -> MultipleModel:
+    """The renewal multiple of a complete folder."""
+
+    def text(name: str) -> str:
+        return (folder / name).read_text(encoding="utf-8")
+
+    model, means = json.loads(text("model.json")), json.loads(text("means.json"))
+    features, manifest = json.loads(text("features.json")), json.loads(text("manifest.json"))
+    entry, parameters = model["member"], dict(manifest["parameters"])
+    trees = TreeParams(**parameters.pop("trees"))
+    return MultipleModel(
+        head=head,
+        version=version,
+        recipe=model["recipe"],
+        spec=FeatureSpec(features["groups"], tuple(features["deny"])),
+        cutoff=dt.date.fromisoformat(manifest["training_cutoff_on"]),
+        member=READERS[entry["kind"]](text(entry["file"])) if entry else None,
+        means=SegmentMeans(means["overall"], means["segments"]),
+        spread=(means["spread"][0], means["spread"][1]) if means["spread"] else None,
+        reference=Reference.from_text(text("reference.json")),
+        metrics=json.loads(text("metrics.json")),
+        manifest=manifest,
+        config=MultipleConfig(trees=trees, **parameters),
+    )
+
+
 def config_of(record: Mapping[str, object]) -> TrainConfig:
     """The configuration that `TrainConfig.as_record` described."""
     values = dict(record)
@@ -317,11 +384,22 @@ def config_of(record: Mapping[str, object]) -> TrainConfig:
     )
 
 
-def _is_same_procedure(models_dir: Path, model: Model, champion: str) -> bool:
+def _is_same_procedure(models_dir: Path, model: Model | MultipleModel, champion: str) -> bool:
     """Whether only the data differ."""
     was = _manifest(models_dir, model.head, champion)
     now = json.loads(_json(model.manifest))
-    return all(was.get(k) == now.get(k) for k in ("head", "parameters", "features"))
+    # What leaks comes and goes with the data; the procedure was to look and to leave it out.
+    return (was.get("head"), was.get("parameters"), _offered(was)) == (
+        now.get("head"),
+        now.get("parameters"),
+        _offered(now),
+    )
+
+
+def _offered(manifest: Mapping[str, Any]) -> list[str]:
+    """Features that training was given, whether or not it kept them."""
+    leaks = [str(leak["feature"]) for leak in manifest.get("kept_out", [])]
+    return sorted([*manifest["features"], *leaks])
 
 
 def _manifest(models_dir: Path, head: str, version: str) -> Mapping[str, Any]:

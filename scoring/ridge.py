@@ -1,4 +1,4 @@
-"""Ridge logistic regression that accepts missing values and explains itself exactly.
+"""Ridge regression, logistic and linear, that accepts missing values and explains itself exactly.
 
 Belongs here: standardisation fitted on training rows, missing indicators, the linear fit.
 Must not: choosing rows; trees.
@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
 
 from scoring.arrays import DECIMALS, Floats
 from scoring.errors import FrameError, RegistryError
@@ -69,7 +69,7 @@ class RidgeModel:
 
 
 def fit_ridge(x: Floats, y: Floats, features: tuple[str, ...], c: float = 0.05) -> RidgeModel:
-    """Fit on training rows only; nothing of it is refitted when scoring.
+    """Logistic regression, fitted on training rows only; nothing of it is refitted when scoring.
 
     Args:
         x: features, shape (n, p), NaN where unknown.
@@ -82,6 +82,34 @@ def fit_ridge(x: Floats, y: Floats, features: tuple[str, ...], c: float = 0.05) 
     """
     if len(np.unique(y)) < 2:
         raise FrameError("a logistic regression needs both outcomes among its training rows")
+    scales = _scales(x)
+    model = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=200)
+    model.fit(np.hstack(_design(x, *scales)), y)
+    return _model(features, scales, model.coef_[0], float(model.intercept_[0]))
+
+
+def fit_line(x: Floats, y: Floats, features: tuple[str, ...], strength: float) -> RidgeModel:
+    """Linear regression of a number; its linear predictor is the number itself.
+
+    Args:
+        x: features, shape (n, p), NaN where unknown.
+        y: numbers, shape (n,).
+        features: names of the columns of ``x``.
+        strength: of the penalty a row: at 1 a lone standardised feature is halved.
+
+    Raises:
+        FrameError: no row.
+    """
+    if len(y) == 0:
+        raise FrameError("a regression needs training rows")
+    scales = _scales(x)
+    model = Ridge(alpha=strength * len(y), solver="cholesky")
+    model.fit(np.hstack(_design(x, *scales)), y)
+    return _model(features, scales, model.coef_, float(model.intercept_))
+
+
+def _scales(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Median, mean and deviation of each feature once filled, and its rate of missing values."""
     known = ~np.isnan(x)
     any_known = known.any(axis=0)
     median = np.zeros(x.shape[1])
@@ -90,11 +118,18 @@ def fit_ridge(x: Floats, y: Floats, features: tuple[str, ...], c: float = 0.05) 
     mean = filled.mean(axis=0)
     scale = filled.std(axis=0)
     scale[scale < 1e-9] = 0.0
-    missing_rate = 1.0 - known.mean(axis=0)
-    z, indicator = _design(x, median, mean, scale, missing_rate)
-    model = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=200)
-    model.fit(np.hstack([z, indicator]), y)
-    coefficients = np.asarray(model.coef_[0], dtype=np.float64)
+    return median, mean, scale, 1.0 - known.mean(axis=0)
+
+
+def _model(
+    features: tuple[str, ...],
+    scales: tuple[Floats, Floats, Floats, Floats],
+    coefficients: Floats,
+    intercept: float,
+) -> RidgeModel:
+    """The fitted line, rounded."""
+    median, mean, scale, missing_rate = scales
+    coefficients = np.asarray(coefficients, dtype=np.float64)
     p = len(features)
     return RidgeModel(
         features=features,
@@ -104,7 +139,7 @@ def fit_ridge(x: Floats, y: Floats, features: tuple[str, ...], c: float = 0.05) 
         missing_rate=_rounded(missing_rate),
         coefficient=_rounded(coefficients[:p]),
         missing_coefficient=_rounded(coefficients[p:]),
-        intercept=round(float(model.intercept_[0]), DECIMALS),
+        intercept=round(intercept, DECIMALS),
     )
 
 

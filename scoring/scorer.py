@@ -16,6 +16,7 @@ from scoring.bands import in_force
 from scoring.cold_start import SEGMENT_RATE
 from scoring.errors import ClockError
 from scoring.frame import Prepared, prepare
+from scoring.heads import head_named
 from scoring.members import mean_explanation, mean_logit
 from scoring.reasons import (
     contributions_json,
@@ -74,22 +75,19 @@ def score(
 
     Returns:
         One row an account, `COLUMNS`, sorted by account_id; none where none was open. ``p`` is the
-        probability of the bad outcome (loss); ``percentile`` is 1 for the riskiest.
+        probability of the bad outcome (loss); ``percentile`` is 1 for the riskiest. ``band`` is
+        null for heads that the cut-offs were not made for.
 
     Raises:
         ClockError: the model knew outcomes of the day's future.
         FrameError: the frame lacks the model's features.
     """
-    if scored_at.tzinfo is None:
-        raise ClockError("scored_at needs a time zone")
-    if model.cutoff > as_of or (is_backfill and model.cutoff >= as_of):
-        raise ClockError(
-            f"model {model.version} was trained on outcomes up to {model.cutoff}; it may not "
-            f"score {as_of}{' as a backfill' if is_backfill else ''}. Train one with an earlier "
-            "cutoff."
-        )
+    check_clock(model.version, model.cutoff, as_of, scored_at, is_backfill=is_backfill)
+    head = head_named(model.head)
     on_day = pd.to_datetime(frame["observed_on"]).dt.normalize() == pd.Timestamp(as_of)
-    prepared = prepare(frame[on_day], model.spec, model.config.grace_days)
+    grace_days = model.config.grace_days
+    # Of the day only: what a head makes of the frame then has no later row to look at.
+    prepared = prepare(head.own_frame(frame[on_day], grace_days), model.spec, grace_days)
     prepared = prepared.take(prepared.rows["is_open"].to_numpy(dtype=np.bool_))
 
     z, z_base, names, grouped, reasons = _explained(model, prepared)
@@ -110,8 +108,8 @@ def score(
             "p_high": np.round(np.maximum(p_high, p), DECIMALS),
             "logit": z,
             "base_logit": z_base,
-            "band": cuts.assign(np.round(p, DECIMALS)),
-            "band_version": cuts.version,
+            "band": cuts.assign(np.round(p, DECIMALS)) if head.has_bands else None,
+            "band_version": cuts.version if head.has_bands else None,
             "percentile": np.round(stats.rankdata(np.round(p, DECIMALS), method="max") / n, 9),
             "months_to_renewal": rows["months_to_renewal"],
             "arr_usd": rows["arr_usd"],
@@ -125,6 +123,28 @@ def score(
         }
     )
     return scores.sort_values("account_id", kind="stable").reset_index(drop=True)[list(COLUMNS)]
+
+
+def check_clock(
+    version: str,
+    cutoff: dt.date,
+    as_of: dt.date,
+    scored_at: dt.datetime,
+    *,
+    is_backfill: bool,
+) -> None:
+    """Refuse a model that has seen the future of the day it is to score.
+
+    Raises:
+        ClockError: it has; or ``scored_at`` has no time zone.
+    """
+    if scored_at.tzinfo is None:
+        raise ClockError("scored_at needs a time zone")
+    if cutoff > as_of or (is_backfill and cutoff >= as_of):
+        raise ClockError(
+            f"model {version} was trained on outcomes up to {cutoff}; it may not score {as_of}"
+            f"{' as a backfill' if is_backfill else ''}. Train one with an earlier cutoff."
+        )
 
 
 def _explained(

@@ -40,6 +40,41 @@ def origins(as_of: dt.date, count: int, step_months: int) -> list[dt.date]:
     return [b.date() for b in back]
 
 
+def windows(
+    prepared: Prepared,
+    as_of: dt.date,
+    *,
+    count: int = 4,
+    step_months: int = 6,
+    eligible: Bools | None = None,
+) -> list[Fold]:
+    """Every origin's rows, be they few or none: training rows had matured, test rows came later.
+
+    Args:
+        prepared: the whole frame.
+        as_of: last day of knowledge; a test label must have matured by it.
+        count: origins.
+        step_months: length of a test window; the last window ends at ``as_of``.
+        eligible: rows that may be learnt from; default all.
+
+    Returns:
+        One fold an origin, oldest first.
+    """
+    allowed = np.ones(len(prepared), dtype=np.bool_) if eligible is None else eligible
+    matured = prepared.matured_by(as_of) & allowed
+    observed = prepared.rows["observed_on"]
+    renewals = prepared.renewal_ids()
+    folds: list[Fold] = []
+    for origin in origins(as_of, count, step_months):
+        end = pd.Timestamp(origin) + pd.DateOffset(months=step_months)
+        train = prepared.matured_by(origin) & allowed
+        inside = ((observed > pd.Timestamp(origin)) & (observed <= end)).to_numpy(dtype=np.bool_)
+        folds.append(Fold(origin, np.flatnonzero(train), np.flatnonzero(matured & inside)))
+    for fold in folds:
+        _assert_apart(fold, renewals)
+    return folds
+
+
 def rolling_origin(
     prepared: Prepared,
     as_of: dt.date,
@@ -49,7 +84,7 @@ def rolling_origin(
     min_losses: int = 5,
     eligible: Bools | None = None,
 ) -> list[Fold]:
-    """Folds that a clerk could have walked through, each with both outcomes on both sides.
+    """Folds that a clerk could have walked through, each with both outcomes to learn from.
 
     Args:
         prepared: the whole frame.
@@ -62,22 +97,14 @@ def rolling_origin(
     Returns:
         Folds, oldest first; empty where the history is too short.
     """
-    allowed = np.ones(len(prepared), dtype=np.bool_) if eligible is None else eligible
-    matured = prepared.matured_by(as_of) & allowed
-    observed = prepared.rows["observed_on"]
+    walked = windows(prepared, as_of, count=count, step_months=step_months, eligible=eligible)
     renewals = prepared.renewal_ids()
     folds: list[Fold] = []
-    for origin in origins(as_of, count, step_months):
-        end = pd.Timestamp(origin) + pd.DateOffset(months=step_months)
-        train = prepared.matured_by(origin) & allowed
-        inside = ((observed > pd.Timestamp(origin)) & (observed <= end)).to_numpy(dtype=np.bool_)
-        test = matured & inside
-        lost = int(renewals[train & (prepared.y == 1.0)].nunique())
-        if lost < min_losses or not _has_both(prepared, train) or not test.any():
-            continue
-        folds.append(Fold(origin, np.flatnonzero(train), np.flatnonzero(test)))
-    for fold in folds:
-        _assert_apart(prepared, fold, renewals)
+    for fold in walked:
+        lost = fold.train[prepared.y[fold.train] == 1.0]
+        has_both = len(lost) > 0 and bool((prepared.y[fold.train] == 0.0).any())
+        if has_both and len(fold.test) and int(renewals.iloc[lost].nunique()) >= min_losses:
+            folds.append(fold)
     return folds
 
 
@@ -104,15 +131,10 @@ def grouped_folds(groups: Sequence[object], count: int, seed: int) -> list[tuple
     ]
 
 
-def _has_both(prepared: Prepared, mask: Bools) -> bool:
-    """Whether both outcomes occur: one alone cannot be learnt from."""
-    return bool((prepared.y[mask] == 0.0).any() and (prepared.y[mask] == 1.0).any())
-
-
-def _assert_apart(prepared: Prepared, fold: Fold, renewals: pd.Series) -> None:
+def _assert_apart(fold: Fold, renewals: Ints) -> None:
     """Refuse a fold in which one renewal stands on both sides."""
-    shared = set(renewals.iloc[fold.train]) & set(renewals.iloc[fold.test])
-    if shared:
+    shared = np.intersect1d(renewals[fold.train], renewals[fold.test])
+    if len(shared):
         raise ScoringError(
             f"origin {fold.origin}: {len(shared)} renewals stand in training and in test; their "
             "rows were observed after their own outcome was final"

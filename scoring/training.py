@@ -27,8 +27,8 @@ from scoring.arrays import Bools, Floats, logit, sigmoid
 from scoring.calibration import IDENTITY, Platt, fit_platt
 from scoring.cold_start import SEGMENT_RATE, SegmentRates
 from scoring.config import TrainConfig
-from scoring.errors import ScoringError
-from scoring.frame import FeatureSpec, Prepared, check_leakage, data_hash, prepare
+from scoring.errors import LeakageError, ScoringError
+from scoring.frame import FeatureSpec, Leak, Prepared, data_hash, leaking, prepare
 from scoring.heads import Head, head_named
 from scoring.members import Member
 from scoring.ridge import fit_ridge
@@ -115,39 +115,36 @@ def train(
     """Fit, validate and calibrate a head on what was known on ``as_of``.
 
     Args:
-        frame: feature frame; rows observed later, or whose label matured later, teach nothing.
+        frame: feature frame; rows observed later, or whose label matured later, teach nothing. A
+            prepared one is taken as the head's own.
         head: which question.
         as_of: training cutoff.
-        config: parameters.
+        config: parameters; default the head's own.
         spec: features; default every ``f_`` column.
 
     Returns:
         A model. With too few losses, or without skill out of time, it serves segment rates.
+        Features that separate the outcomes alone are kept out of it; its manifest names them.
 
     Raises:
-        FrameError, LeakageError: the frame may not be learnt from.
+        FrameError, LeakageError: the frame may not be learnt from, see `shape`.
     """
+    head = head if isinstance(head, Head) else head_named(head)
     # One thread adds in one order; and on a busy machine waiting threads cost more than they bring.
     with threadpool_limits(limits=1):
-        return _train(frame, head, as_of, config or TrainConfig(), spec)
+        return _train(frame, head, as_of, config or head.config, spec)
 
 
 def _train(
     frame: pd.DataFrame | Prepared,
-    head: str | Head,
+    head: Head,
     as_of: dt.date,
     config: TrainConfig,
     spec: FeatureSpec | None,
 ) -> Model:
     """`train`, on one thread."""
-    head = head if isinstance(head, Head) else head_named(head)
-    prepared = frame if isinstance(frame, Prepared) else prepare(frame, spec, config.grace_days)
-    prepared = prepared.without(head.excludes)
-    # Rows observed after the cutoff must not even shape a median or a hash.
-    prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
-    eligible = head.teaches(prepared)
-    training = prepared.take(prepared.matured_by(as_of) & eligible)
-    check_leakage(training, config.leak_limit)
+    shaped = shape(frame, head, as_of, config, spec)
+    prepared, training, eligible = shaped.prepared, shaped.training, shaped.eligible
 
     losses = training.losses()
     renewals = int(training.renewal_ids().nunique())
@@ -174,7 +171,8 @@ def _train(
         "seed": config.seed,
         "parameters": config.as_record(),
         "features": list(prepared.spec.columns),
-        "libraries": _libraries(),
+        "kept_out": [leak.as_record() for leak in shaped.kept_out],
+        "libraries": libraries(),
     }
     version = version_of(record)
     return Model(
@@ -187,12 +185,59 @@ def _train(
         calibrator=calibrator,
         replicates=replicates,
         replicate_scale=scale,
-        rates=cold_start.segment_rates(training, config.cold_start),
+        rates=cold_start.segment_rates(training, head.cold_start(config.cold_start)),
         reference=drift.reference(training),
         metrics=_metrics(prepared, out_of_time, recipe, config),
         manifest={"model_version": version, **record},
         config=config,
     )
+
+
+@dataclass(frozen=True)
+class Shaped:
+    """A head's rows: what may teach it, and the features that were found to leak and kept out."""
+
+    prepared: Prepared
+    eligible: Bools
+    training: Prepared
+    kept_out: tuple[Leak, ...]
+
+
+def shape(
+    frame: pd.DataFrame | Prepared,
+    head: Head,
+    as_of: dt.date,
+    config: TrainConfig,
+    spec: FeatureSpec | None = None,
+) -> Shaped:
+    """Rows observed by ``as_of`` without what the head excludes and what leaks.
+
+    Whoever trains, compares or judges a head comes through here, so all see the same rows. Leaks
+    are looked for among the rows that would teach, and kept out of every fold.
+
+    Raises:
+        FrameError: the frame may not be learnt from.
+        LeakageError: a feature is on the deny-list, or every feature leaks.
+    """
+    if isinstance(frame, Prepared):
+        prepared = frame
+    else:
+        own = head.own_frame(frame, config.grace_days)
+        prepared = prepare(own, spec, config.grace_days)
+    prepared = prepared.without(head.excludes)
+    # Rows observed after the cutoff must not even shape a median or a hash.
+    prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
+    eligible = head.teaches(prepared)
+    taught = prepared.matured_by(as_of) & eligible
+    leaks = leaking(prepared.take(taught), config.leak_limit, exempt=head.derived)
+    names = [leak.feature for leak in leaks]
+    if len(names) == len(prepared.spec.columns):
+        raise LeakageError(
+            f"every feature separates the outcomes alone: {', '.join(names)}. Look for fields "
+            "written after the decision, or for a missing known_at filter."
+        )
+    prepared = prepared.without(names)
+    return Shaped(prepared, eligible, prepared.take(taught), leaks)
 
 
 def walk(
@@ -397,7 +442,7 @@ def _by_lead(part: Prepared, p: Floats) -> list[dict[str, object]]:
     return rows
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
     """Versions that a bit of the model could depend on."""
     return {
         "python": platform.python_version(),
@@ -450,9 +495,8 @@ def compare(
     head = head if isinstance(head, Head) else head_named(head)
     judged: list[pd.DataFrame] = []
     for config, spec in ((champion, champion_spec), (challenger, challenger_spec)):
-        prepared = prepare(frame, spec, config.grace_days).without(head.excludes)
-        eligible = head.teaches(prepared)
-        training = prepared.take(prepared.matured_by(as_of) & eligible)
+        shaped = shape(frame, head, as_of, config, spec)
+        prepared, training, eligible = shaped.prepared, shaped.training, shaped.eligible
         possible = _possible(training, cold_start.recipes(training.losses(), config.cold_start))
         # Same origins for both: a pair needs the same row at the same state of knowledge.
         shared = dataclasses.replace(

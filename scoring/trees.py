@@ -6,6 +6,7 @@ Must not: choosing rows; calibration.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -15,6 +16,10 @@ import numpy as np
 from scoring.arrays import Floats
 from scoring.config import TreeParams
 from scoring.errors import FrameError
+
+
+MANY_ROWS = 200_000
+"""Training rows from which threads win more than their waiting costs."""
 
 
 @dataclass(frozen=True)
@@ -58,33 +63,36 @@ def fit_trees(
     features: tuple[str, ...],
     params: TreeParams,
     *,
+    objective: str = "binary",
     seed: int = 7,
     threads: int = 1,
 ) -> TreeModel:
-    """Fit a binary booster; equal inputs give an equal text.
+    """Fit a booster; equal inputs give an equal text.
 
     Args:
         x: features, shape (n, p), NaN where unknown (LightGBM sends them down their own branch).
-        y: outcomes 0/1, shape (n,).
+        y: outcomes 0/1, or numbers for the objective "regression", shape (n,).
         features: names of the columns of ``x``.
         params: size of the trees and of their number.
+        objective: LightGBM's; the raw predictions of "regression" are the numbers themselves.
         seed: of LightGBM's few draws (bins of large frames).
-        threads: one keeps the order of additions, and so the last bit.
+        threads: LightGBM's for frames of ordinary size; large ones take all there are. With
+            "deterministic" their number changes no bit.
 
     Raises:
-        FrameError: one outcome only.
+        FrameError: all outcomes are alike.
     """
     if len(np.unique(y)) < 2:
-        raise FrameError("trees need both outcomes among their training rows")
+        raise FrameError("trees need outcomes that differ among their training rows")
     settings: dict[str, Any] = {
-        "objective": "binary",
+        "objective": objective,
         "learning_rate": params.learning_rate,
         "max_depth": params.depth,
         "num_leaves": params.leaves,
         "lambda_l2": params.l2,
         "min_data_in_leaf": params.min_rows(len(y)),
         "seed": seed,
-        "num_threads": threads,
+        "num_threads": threads if len(y) < MANY_ROWS else max(threads, _cores()),
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
@@ -93,6 +101,12 @@ def fit_trees(
     booster = lgb.train(settings, data, num_boost_round=params.rounds)
     # Predict with the model as read back: what is stored is what is served.
     return TreeModel.from_text(str(booster.model_to_string()))
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    return len(allowed(0)) if allowed else os.cpu_count() or 1
 
 
 def _threads(rows: int) -> int:

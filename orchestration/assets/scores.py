@@ -4,7 +4,7 @@ Belongs here: reading features out of the warehouse, handing them to `scoring/`,
 be here: how a model is fitted or a score explained.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,12 +16,13 @@ import pandas as pd
 
 import scoring
 from orchestration.installation import Installation, Night
-from scoring import history, registry
+from scoring import history, multiple, registry
 
 FEATURES = dg.AssetKey(["intermediate", "int_account_features"])
 RISK_BANDS = dg.AssetKey(["seeds", "risk_bands"])
 MODELS = dg.AssetKey(["scores", "models"])
 HISTORY = dg.AssetKey(["scores", "churn_score_history"])
+MULTIPLES = dg.AssetKey(["scores", "arr_multiple_history"])
 BACKFILL = dg.AssetKey(["scores", "churn_score_backfill"])
 
 # The first month-end worth scoring afterwards; earlier ones have nothing to learn from.
@@ -30,7 +31,7 @@ FIRST_BACKFILL_MONTH = "2012-01-01"
 
 def scores_assets() -> list[dg.AssetsDefinition]:
     """Return the steps of the group."""
-    return [models, churn_score_history, churn_score_backfill]
+    return [models, churn_score_history, arr_multiple_history, churn_score_backfill]
 
 
 def training_cutoff(as_of: date) -> date:
@@ -39,13 +40,21 @@ def training_cutoff(as_of: date) -> date:
     return as_of if following.day == 1 else as_of.replace(day=1) - timedelta(days=1)
 
 
+def backfill_cutoff(month_end: date) -> date:
+    """Return the training cutoff for a past month-end: the month-end before it, never itself."""
+    return training_cutoff(month_end - timedelta(days=1))
+
+
 @dg.asset(
     key=MODELS,
     group_name="scores",
     kinds={"scikitlearn", "lightgbm"},
     deps=[FEATURES],
     pool="warehouse",
-    description="One model per head and month, as text in the registry.",
+    description=(
+        "One model per head and month, as text in the registry. Features that separate the "
+        "outcomes alone are kept out and reported."
+    ),
 )
 def models(
     context: dg.AssetExecutionContext, installation: Installation, night: Night
@@ -55,13 +64,22 @@ def models(
     with _warehouse(installation) as connection:
         frame = _features(connection)
     metadata: dict[str, Any] = {"training_cutoff": cutoff.isoformat()}
-    for head in scoring.HEADS:
-        model, is_new = _model_of(installation.models, frame, head, cutoff)
+    kept_out: dict[str, list[dict[str, Any]]] = {}
+    for head in (*scoring.HEADS, multiple.HEAD):
+        model, is_new = (
+            _multiple_of(installation.models, frame, cutoff)
+            if head == multiple.HEAD
+            else _model_of(installation.models, frame, head, cutoff)
+        )
         context.log.info(
             f"{head}: model {model.version} ({model.recipe}), "
             f"{'trained now' if is_new else 'trained before'}, outcomes up to {cutoff}"
         )
         metadata[head] = dg.MetadataValue.json({"version": model.version, "recipe": model.recipe})
+        if leaks := _kept_out(model.manifest):
+            kept_out[head] = leaks
+            context.log.warning(_leak_text(head, leaks))
+    metadata["features_kept_out"] = dg.MetadataValue.json(kept_out)
     return dg.MaterializeResult(metadata=metadata)
 
 
@@ -87,9 +105,30 @@ def churn_score_history(
     scored, appended = _score(
         context, installation, frame, bands, night.date, cutoff, is_backfill=False
     )
-    return dg.MaterializeResult(
-        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
+    return _counted(scored, appended)
+
+
+@dg.asset(
+    key=MULTIPLES,
+    group_name="scores",
+    kinds={"parquet"},
+    deps=[MODELS, FEATURES],
+    pool="warehouse",
+    description=(
+        "ARR after over ARR before, expected of each open account's next renewal if it is made, "
+        "append-only. A second run adds nothing."
+    ),
+)
+def arr_multiple_history(
+    context: dg.AssetExecutionContext, installation: Installation, night: Night
+) -> dg.MaterializeResult[Any]:
+    """Forecast the size of every open account's next renewal as of the night."""
+    with _warehouse(installation) as connection:
+        frame = _features(connection)
+    scored, appended = _score_multiples(
+        context, installation, frame, night.date, training_cutoff(night.date), is_backfill=False
     )
+    return _counted(scored, appended)
 
 
 @dg.asset(
@@ -100,8 +139,8 @@ def churn_score_history(
     pool="warehouse",
     partitions_def=dg.MonthlyPartitionsDefinition(start_date=FIRST_BACKFILL_MONTH),
     description=(
-        "Scores of a past month-end, by a model that had not seen beyond the month before; marked "
-        "as backfill and never added to a count of live scores."
+        "Scores and multiples of a past month-end, by models that had not seen beyond the month "
+        "before; marked as backfill and never added to a count of live scores."
     ),
 )
 def churn_score_backfill(
@@ -110,16 +149,17 @@ def churn_score_backfill(
     """Score the last day of the partition's month."""
     following = context.partition_time_window.end.date()
     month_end = following - timedelta(days=1)
-    cutoff = training_cutoff(month_end - timedelta(days=1))
+    cutoff = backfill_cutoff(month_end)
     with _warehouse(installation) as connection:
         frame = _features(connection)
         bands = connection.execute("select * from seeds.risk_bands").df()
     scored, appended = _score(
         context, installation, frame, bands, month_end, cutoff, is_backfill=True
     )
-    return dg.MaterializeResult(
-        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
+    of_multiples = _score_multiples(
+        context, installation, frame, month_end, cutoff, is_backfill=True
     )
+    return _counted(scored + of_multiples[0], appended + of_multiples[1])
 
 
 def _score(
@@ -150,17 +190,75 @@ def _score(
     return scored, appended
 
 
+def _score_multiples(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    frame: pd.DataFrame,
+    as_of: date,
+    cutoff: date,
+    *,
+    is_backfill: bool,
+) -> tuple[int, int]:
+    model, _ = _multiple_of(installation.models, frame, cutoff)
+    rows = multiple.score(
+        model,
+        frame,
+        as_of,
+        scored_at=datetime.now(UTC),
+        run_id=context.run.run_id,
+        is_backfill=is_backfill,
+    )
+    appended = history.append(installation.lake, rows, history.ARR_MULTIPLES)
+    context.log.info(f"{len(rows):,} renewal multiples as of {as_of}, {appended:,} of them new")
+    return len(rows), appended
+
+
 def _model_of(
     models_dir: Path, frame: pd.DataFrame, head: str, cutoff: date
 ) -> tuple[scoring.Model, bool]:
     # After an upgrade that renames features, a model that needs the old ones cannot serve.
-    version = registry.version_at(models_dir, head, cutoff, list(frame.columns))
+    at_hand = scoring.HEADS[head].columns(list(frame.columns))
+    version = registry.version_at(models_dir, head, cutoff, at_hand)
     if version is not None:
         return registry.load(models_dir, head, version), False
     model = scoring.train(frame, head, cutoff)
     registry.save(models_dir, model)
     registry.consider(models_dir, model, datetime.now(UTC))
     return model, True
+
+
+def _multiple_of(
+    models_dir: Path, frame: pd.DataFrame, cutoff: date
+) -> tuple[multiple.MultipleModel, bool]:
+    version = registry.version_at(models_dir, multiple.HEAD, cutoff, list(frame.columns))
+    if version is not None:
+        return registry.load_multiple(models_dir, version), False
+    model = multiple.train(frame, cutoff)
+    registry.save(models_dir, model)
+    registry.consider(models_dir, model, datetime.now(UTC))
+    return model, True
+
+
+def _kept_out(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    # Manifests of before the report have none.
+    return list(manifest.get("kept_out", []))
+
+
+def _leak_text(head: str, leaks: list[dict[str, Any]]) -> str:
+    named = []
+    for leak in leaks:
+        ((measure, value),) = ((k, v) for k, v in leak.items() if k != "feature")
+        named.append(f"{leak['feature']} ({measure} {value:.3f})")
+    return (
+        f"{head}: kept out of the model, because alone they know the outcome: {', '.join(named)}. "
+        "Look for a field written after the decision, or for a missing known_at filter."
+    )
+
+
+def _counted(scored: int, appended: int) -> dg.MaterializeResult[Any]:
+    return dg.MaterializeResult(
+        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
+    )
 
 
 def _features(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:

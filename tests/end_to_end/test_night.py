@@ -24,6 +24,7 @@ from dbt.cli.main import dbtRunner
 from orchestration.dbt import load_parsed
 from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, content
+from scoring import HEADS
 from tests.end_to_end.conftest import NightOutcome, run_night
 from tests.warehouse import frame
 
@@ -101,7 +102,12 @@ def test_every_open_account_has_one_score_of_each_head(
         "select account_id from intermediate.int_account_features"
         f" where observed_on = date '{night.as_of}' and is_open",
     )
-    live = scores[(scores["as_of"] == pd.Timestamp(night.as_of)) & ~scores["is_backfill"]]
+    multiples = duckdb.sql(
+        f"select * from '{night.home}/lake/scores/arr_multiple_history/*.parquet'"
+    ).df()
+    given = pd.concat([scores, multiples])
+    live = given[(given["as_of"] == pd.Timestamp(night.as_of)) & ~given["is_backfill"]]
+    assert set(live["head"]) == {*HEADS, "arr_multiple"}
     for _, rows in live.groupby("head"):
         assert sorted(rows["account_id"]) == sorted(open_accounts["account_id"])
 
@@ -116,6 +122,10 @@ def test_churn_risk_shows_every_open_account_with_reasons(night: NightOutcome) -
     risk = frame(night.database, "select * from renewals.churn_risk")
     assert risk["account_id"].is_unique
     assert risk["p_lost_next_renewal"].between(0, 1).all()
+    assert risk["p_lost_next_month"].between(0, 1).all()
+    # Within a month fewer leave than at the renewal, which for most is further off.
+    assert risk["p_lost_next_month"].mean() < risk["p_lost_next_renewal"].mean()
+    assert risk["expected_arr_multiple"].between(0.5, 2).all()
 
 
 def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
@@ -140,7 +150,7 @@ def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
     assert {name: status for name, status in results.items() if status != "pass"} == {}
 
 
-LABELS = ["label_is_lost", "label_known_on", "label_due_on"]
+LABELS = ["label_is_lost", "label_arr_multiple", "label_known_on", "label_due_on"]
 
 
 @pytest.fixture(scope="module")

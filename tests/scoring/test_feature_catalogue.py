@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from scoring import multiple
 from scoring.frame import CONTEXT, KEYS, LABELS, FeatureSpec
 
 DBT = Path(__file__).parents[2] / "dbt_project"
@@ -33,7 +34,7 @@ def test_every_feature_is_described_and_has_words() -> None:
 
 
 def test_the_frame_holds_what_scoring_asks_for() -> None:
-    assert {*KEYS, *CONTEXT, *LABELS} <= set(_described())
+    assert {*KEYS, *CONTEXT, *LABELS, multiple.LABEL} <= set(_described())
 
 
 def test_no_feature_is_on_the_deny_list_and_groups_agree() -> None:

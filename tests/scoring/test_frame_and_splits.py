@@ -8,7 +8,7 @@ import pytest
 
 from scoring import splits
 from scoring.errors import FrameError, LeakageError
-from scoring.frame import FeatureSpec, changed_past, check_leakage, data_hash, prepare
+from scoring.frame import FeatureSpec, changed_past, data_hash, leaking, prepare
 from scoring.heads import NEXT_RENEWAL, SIGN_TODAY
 from tests.scoring.worlds import AS_OF, world
 
@@ -37,19 +37,28 @@ def test_fields_written_because_of_a_cancellation_are_refused(
         prepare(frame.assign(**{name: 1.0}))
 
 
-def test_a_feature_that_knows_the_outcome_is_refused(frame: pd.DataFrame) -> None:
+def test_a_feature_that_knows_the_outcome_is_found(frame: pd.DataFrame) -> None:
     lost = frame["label_is_lost"].astype("float64").fillna(0.0)
-    leaking = frame.assign(f_usage__innocent_name=lost + np.linspace(0, 0.1, len(frame)))
-    with pytest.raises(LeakageError, match="f_usage__innocent_name"):
-        check_leakage(prepare(leaking))
-    check_leakage(prepare(frame))
+    planted = frame.assign(f_usage__innocent_name=lost + np.linspace(0, 0.1, len(frame)))
+    (leak,) = leaking(prepare(planted))
+    assert leak.feature == "f_usage__innocent_name"
+    assert leak.auc == 1.0
+    assert leaking(prepare(frame)) == ()
+    assert leaking(prepare(planted), exempt=["f_usage__innocent_name"]) == ()
 
 
-def test_a_feature_known_only_for_the_lost_is_refused(frame: pd.DataFrame) -> None:
+def test_a_feature_known_only_for_the_lost_is_found(frame: pd.DataFrame) -> None:
     rng = np.random.default_rng(0)
     filled = np.where(frame["label_is_lost"].eq(1).fillna(False), rng.random(len(frame)), np.nan)
-    with pytest.raises(LeakageError, match="f_usage__form_field"):
-        check_leakage(prepare(frame.assign(f_usage__form_field=filled)))
+    (leak,) = leaking(prepare(frame.assign(f_usage__form_field=filled)))
+    assert leak.feature == "f_usage__form_field"
+
+
+def test_a_field_filled_in_for_a_handful_is_no_leak(frame: pd.DataFrame) -> None:
+    outcome = frame["label_is_lost"].astype("float64")
+    few = pd.concat([frame[outcome == k].drop_duplicates("account_id").head(6) for k in (0, 1)])
+    filled = outcome.where(frame.index.isin(few.index))
+    assert leaking(prepare(frame.assign(f_usage__form_field=filled))) == ()
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_a_marker_is_what_staging_reads(tmp_path: Path, rows: pd.DataFrame) -> N
     table = pq.read_table(
         tmp_path / "scores" / "churn_score_history" / f"{record['load_id']}.0.parquet"
     )
-    assert table.schema == history.SCHEMA
+    assert table.schema == history.CHURN_SCORES.schema
     assert record["status"] == 0
     assert set(table["_dlt_load_id"].to_pylist()) == {record["load_id"]}
     # Known at the end of the day that was scored, though the run was the morning after.
@@ -117,7 +117,7 @@ def test_an_empty_lake_has_a_typed_empty_table(tmp_path: Path) -> None:
     history.ensure_anchor(tmp_path)
     anchor = tmp_path / "scores" / "churn_score_history" / "_anchor.parquet"
     assert pq.read_table(anchor).num_rows == 0
-    assert pq.read_schema(anchor) == history.SCHEMA
+    assert pq.read_schema(anchor) == history.CHURN_SCORES.schema
 
 
 def test_bad_rows_are_refused(tmp_path: Path, rows: pd.DataFrame) -> None:
@@ -213,6 +213,26 @@ def test_promotion_rules(tmp_path: Path, frame: pd.DataFrame, model: scoring.Mod
     assert registry.version_at(tmp_path, "next_renewal", later) == challenger.version
     reasons = [d.reason for d in registry.promotions(tmp_path, "next_renewal")]
     assert reasons == ["first", "older", "refresh", "not_compared", "not_better", "better"]
+
+
+def test_a_leak_makes_no_challenger(
+    tmp_path: Path, frame: pd.DataFrame, model: scoring.Model
+) -> None:
+    now = dt.datetime(2025, 7, 1, tzinfo=dt.UTC)
+    lost = frame["label_is_lost"].astype("float64").fillna(0.0)
+    planted = frame.assign(f_usage__innocent_name=lost)
+    leaky = scoring.train(planted, "next_renewal", dt.date(2025, 5, 31), QUICK)
+    registry.save(tmp_path, leaky)
+    registry.consider(tmp_path, leaky, now)
+    # Once the field is mended it is a feature like any other, and the procedure is the same.
+    mended = frame.assign(f_usage__innocent_name=1.0)
+    refreshed = scoring.train(mended, "next_renewal", AS_OF, QUICK)
+    registry.save(tmp_path, refreshed)
+    assert "f_usage__innocent_name" in refreshed.spec.columns
+    assert registry.consider(tmp_path, refreshed, now).reason == "refresh"
+    # Without the field at all it is another one.
+    registry.save(tmp_path, model)
+    assert registry.consider(tmp_path, model, now).reason == "not_compared"
 
 
 def test_a_month_without_a_fitting_model_has_none(tmp_path: Path, model: scoring.Model) -> None:

@@ -11,6 +11,7 @@ import scoring
 from scoring import cold_start, drift, evaluation
 from scoring.arrays import sigmoid
 from scoring.config import ColdStart, TrainConfig, TreeParams
+from scoring.errors import LeakageError
 from scoring.frame import prepare
 from scoring.heads import SIGN_TODAY
 from scoring.ridge import RidgeModel, fit_ridge
@@ -262,6 +263,37 @@ def test_the_second_opinion_has_not_read_the_first(frame: pd.DataFrame) -> None:
     columns = scoring.train(asked, "sign_today", AS_OF, QUICK).spec.columns
     assert "f_voice__human_sign_today" not in columns
     assert set(columns) == {c for c in frame.columns if c.startswith("f_")}
+
+
+def test_a_planted_leak_is_reported_and_kept_out(frame: pd.DataFrame, model: scoring.Model) -> None:
+    lost = frame["label_is_lost"].astype("float64")
+    planted = frame.assign(
+        f_usage__innocent_name=lost.fillna(0.0) + np.linspace(0, 0.1, len(frame)),
+        f_support__form_field=np.where(lost == 1.0, 1.0, np.nan),
+    )
+    found = scoring.train(planted, "next_renewal", AS_OF, QUICK)
+    assert [k["feature"] for k in found.manifest["kept_out"]] == [
+        "f_support__form_field",
+        "f_usage__innocent_name",
+    ]
+    assert all(0.95 < k["auc"] <= 1.0 for k in found.manifest["kept_out"])
+    # What is trained is the model without them, to the last byte.
+    assert [m.to_text() for m in found.members] == [m.to_text() for m in model.members]
+    assert found.manifest["features"] == model.manifest["features"]
+    assert found.metrics == model.metrics
+    rows = scoring.score(found, planted, AS_OF, bands=BANDS, scored_at=SCORED_AT, run_id="r")
+    assert not rows["reasons"].str.contains("innocent|form_field").any()
+    # Nor does a challenger win by it.
+    same = scoring.compare(planted, "next_renewal", AS_OF, QUICK, QUICK, found.spec, None)
+    assert (same.difference.low, same.difference.high) == (0.0, 0.0)
+
+
+def test_a_frame_of_leaks_alone_cannot_be_learnt_from(frame: pd.DataFrame) -> None:
+    lost = frame["label_is_lost"].astype("float64").fillna(0.0)
+    features = [c for c in frame.columns if c.startswith("f_")]
+    only = frame.drop(columns=features).assign(f_usage__innocent_name=lost)
+    with pytest.raises(LeakageError, match=r"every feature .* f_usage__innocent_name"):
+        scoring.train(only, "next_renewal", AS_OF, QUICK)
 
 
 def test_unknown_head_is_named() -> None:

@@ -213,6 +213,7 @@ select
         {{ stable(expression, 6) }} as f_{{ group }}__{{ name }},
     {% endfor -%}
     contracts.label_is_lost,
+    contracts.label_arr_multiple,
     true as is_open
 from {{ ref('int_contract_account_months') }} as contracts
 inner join bands

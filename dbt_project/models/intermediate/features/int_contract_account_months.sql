@@ -23,6 +23,15 @@ terms as (
         is_evergreen,
         outcome,
         outcome_known_on,
+        -- A contract replaced before it was due was not renewed at that size, but ended early.
+        case
+            when
+                outcome in (
+                    'renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late'
+                )
+                and due_arr_usd > 0
+                then cast(renewed_arr_usd as double) / cast(due_arr_usd as double)
+        end as arr_multiple,
         case
             when outcome in ('lost', 'pending', 'renewed_late') then coalesce(ended_on, due_on)
             when outcome = 'paused' then due_on
@@ -43,6 +52,7 @@ open_terms as (
         terms.is_evergreen,
         terms.outcome,
         terms.outcome_known_on,
+        terms.arr_multiple,
         row_number() over (
             partition by observations.account_id, observations.observed_on
             order by terms.due_on, terms.contract_term_id
@@ -163,6 +173,10 @@ select
             )
             then 0
     end as label_is_lost,
+    case
+        when open_terms.outcome_known_on <= {{ as_of_date() }}
+            then {{ stable('open_terms.arr_multiple', 6) }}
+    end as label_arr_multiple,
     open_terms.is_evergreen,
     coalesce(compared.is_past_due = 1, false) as is_past_due,
     coalesce(compared.is_paused = 1, false) as is_paused

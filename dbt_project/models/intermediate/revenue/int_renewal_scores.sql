@@ -32,6 +32,17 @@ scores as (
     where scores.head = 'next_renewal'
 ),
 
+multiples as (
+    select
+        account_map.account_id,
+        account_map.source_account_id,
+        multiples.as_of,
+        multiples.multiple,
+        multiples.is_backfill
+    from {{ ref('stg_scores__arr_multiple_history') }} as multiples
+    inner join account_map on multiples.account_id = account_map.source_account_id
+),
+
 assessments as (
     select
         account_id,
@@ -89,6 +100,26 @@ known_scores as (
             and scores.as_of > {{ days_after('looks.looked_on', -stale_days) }}
 ),
 
+-- The same for what a renewal was expected to bring.
+known_multiples as (
+    select
+        looks.contract_term_id,
+        looks.lead_days,
+        multiples.multiple,
+        row_number() over (
+            partition by looks.contract_term_id, looks.lead_days
+            order by
+                multiples.is_backfill asc, multiples.as_of desc, multiples.source_account_id asc
+        ) as multiple_rank
+    from looks
+    inner join multiples
+        on
+            looks.account_id = multiples.account_id
+            and looks.looked_on >= multiples.as_of
+            and multiples.as_of > {{ days_after('looks.looked_on', -stale_days) }}
+    where looks.lead_days in (0, 90)
+),
+
 known_assessments as (
     select
         looks.contract_term_id,
@@ -130,6 +161,8 @@ select
     {%- endfor %}
     max(case when looks.lead_days = 0 then known_scores.p end) as p_lost_now,
     max(case when looks.lead_days = 0 then known_scores.band end) as band_now,
+    max(case when looks.lead_days = 90 then known_multiples.multiple end) as arr_multiple_at_d90,
+    max(case when looks.lead_days = 0 then known_multiples.multiple end) as arr_multiple_now,
     max(case when looks.lead_days = 0 then known_assessments.sign_today_share end)
         as human_sign_today_now
 from looks
@@ -143,4 +176,9 @@ left join known_assessments
         looks.contract_term_id = known_assessments.contract_term_id
         and looks.lead_days = known_assessments.lead_days
         and known_assessments.assessment_rank = 1
+left join known_multiples
+    on
+        looks.contract_term_id = known_multiples.contract_term_id
+        and looks.lead_days = known_multiples.lead_days
+        and known_multiples.multiple_rank = 1
 group by looks.contract_term_id

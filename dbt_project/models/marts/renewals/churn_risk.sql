@@ -96,6 +96,33 @@ sign_today_scores as (
     where head = 'sign_today' and newest_rank = 1 and as_of > {{ days_after(as_of_date(), -31) }}
 ),
 
+next_month_scores as (
+    select
+        account_id,
+        model_version,
+        p
+    from scores
+    where head = 'monthly_loss' and newest_rank = 1 and as_of > {{ days_after(as_of_date(), -31) }}
+),
+
+multiples as (
+    select
+        coalesce(map.account_id, multiples.account_id) as account_id,
+        multiples.model_version,
+        multiples.multiple,
+        multiples.low,
+        multiples.high,
+        row_number() over (
+            partition by coalesce(map.account_id, multiples.account_id)
+            order by multiples.as_of desc, multiples.is_backfill asc, multiples.account_id asc
+        ) as newest_rank
+    from {{ ref('stg_scores__arr_multiple_history') }} as multiples
+    left join {{ ref('int_account_map') }} as map on multiples.account_id = map.source_account_id
+    where
+        multiples.as_of <= {{ as_of_date() }}
+        and multiples.as_of > {{ days_after(as_of_date(), -31) }}
+),
+
 month_ago as (
     select
         account_id,
@@ -304,6 +331,8 @@ select
     plans.owner_id as plan_owner_id,
     renewal_scores.model_version,
     sign_today_scores.model_version as sign_today_model_version,
+    next_month_scores.model_version as next_month_model_version,
+    multiples.model_version as arr_multiple_model_version,
     renewal_scores.as_of as scored_on,
     features.next_due_on,
     assessments.assessed_on,
@@ -336,14 +365,23 @@ select
     features.arr_usd,
     cast(renewal_scores.p * cast(features.arr_usd as double) as decimal(18, 2))
         as expected_loss_arr_usd,
+    -- Where no multiple was scored a renewal is expected to bring what is paid now.
+    cast(
+        (1 - renewal_scores.p) * coalesce(multiples.multiple, 1)
+        * cast(features.arr_usd as double) as decimal(18, 2)
+    ) as expected_arr_after_usd,
     {{ stable('renewal_scores.p') }} as p_lost_next_renewal,
     {{ stable('renewal_scores.p_low') }} as p_lost_low,
     {{ stable('renewal_scores.p_high') }} as p_lost_high,
+    {{ stable('next_month_scores.p') }} as p_lost_next_month,
     {{ stable('renewal_scores.p - month_ago.p') }} as p_lost_change_30d,
     {{ stable('renewal_scores.percentile') }} as risk_percentile,
     {{ stable('sign_today_scores.p_sign_today') }} as p_sign_today_model,
     {{ stable('assessments.sign_today_share') }} as p_sign_today_human,
     {{ stable('assessments.sign_today_share - sign_today_scores.p_sign_today') }} as sign_today_gap,
+    {{ stable('multiples.multiple') }} as expected_arr_multiple,
+    {{ stable('multiples.low') }} as expected_arr_multiple_low,
+    {{ stable('multiples.high') }} as expected_arr_multiple_high,
     {% for name, rank, direction in slots -%}
         {{ stable('flat_reasons.' ~ name ~ '_' ~ rank ~ '_amount') }}
             as {{ name }}_{{ rank }}_value,
@@ -370,6 +408,9 @@ from features
 left join accounts on features.account_id = accounts.account_id
 left join renewal_scores on features.account_id = renewal_scores.account_id
 left join sign_today_scores on features.account_id = sign_today_scores.account_id
+left join next_month_scores on features.account_id = next_month_scores.account_id
+left join multiples
+    on features.account_id = multiples.account_id and multiples.newest_rank = 1
 left join month_ago on features.account_id = month_ago.account_id and month_ago.newest_rank = 1
 left join scored_months on features.account_id = scored_months.account_id
 left join flat_reasons on features.account_id = flat_reasons.account_id

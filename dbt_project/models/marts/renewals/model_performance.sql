@@ -51,7 +51,8 @@ scores as (
         case when scores.is_backfill then 'walk_forward' else 'live' end as basis
     from {{ ref('stg_scores__churn_score_history') }} as scores
     inner join account_map on scores.account_id = account_map.source_account_id
-    where scores.p is not null
+    -- Each of these heads speaks of a renewal; the one about the coming month speaks of a month.
+    where scores.p is not null and scores.head in ('next_renewal', 'sign_today')
 ),
 
 -- What somebody wrote down later was no forecast before.

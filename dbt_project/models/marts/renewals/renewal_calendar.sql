@@ -13,7 +13,9 @@ renewals as (
         kept_arr_usd,
         expansion_at_renewal_usd,
         p_lost_at_d90,
+        coalesce(expected_arr_multiple_at_d90, 1) as multiple_at_d90,
         p_lost_now,
+        coalesce(expected_arr_multiple_now, 1) as multiple_now,
         is_final,
         is_lost,
         is_renewed,
@@ -56,6 +58,8 @@ expected as (
         renewals.kept_arr_usd,
         renewals.expansion_at_renewal_usd,
         renewals.p_lost_at_d90,
+        renewals.multiple_at_d90,
+        renewals.multiple_now,
         renewals.is_lost,
         renewals.is_renewed,
         renewals.is_at_risk,
@@ -119,8 +123,26 @@ counted as (
                     then {{ exact('(1 - p_lost_at_d90) * due_arr_usd', 6) }}
             end
         ) as forecast_at_d90_usd,
+        sum(
+            case
+                when is_undecided
+                    then {{ exact('p_renew * multiple_now * due_arr_usd', 6) }}
+            end
+        ) as expected_arr_after_usd,
+        sum(
+            case
+                when is_decided and p_lost_at_d90 is not null
+                    then {{ exact('(1 - p_lost_at_d90) * multiple_at_d90 * due_arr_usd', 6) }}
+            end
+        ) as forecast_after_at_d90_usd,
         sum(case when is_decided and p_lost_at_d90 is not null then coalesce(kept_arr_usd, 0) end)
-            as outcome_of_forecast_usd
+            as outcome_of_forecast_usd,
+        sum(
+            case
+                when is_decided and p_lost_at_d90 is not null
+                    then coalesce(kept_arr_usd, 0) + coalesce(expansion_at_renewal_usd, 0)
+            end
+        ) as outcome_after_usd
     from expected
     group by due_month, segment, attention_band
 ),
@@ -195,6 +217,12 @@ select
             when counted.terms_undecided = 0 then 0 else sqrt(cast(counted.variance as double))
         end as decimal(18, 2)
     ) as forecast_sd_usd,
+    -- What is paid afterwards, expansion included: that has no cap, and is no renewal rate.
+    cast(
+        counted.renewed_arr_usd + counted.expansion_arr_usd
+        + case when counted.terms_undecided = 0 then 0 else counted.expected_arr_after_usd end
+        as decimal(18, 2)
+    ) as forecast_arr_after_usd,
     cast(counted.forecast_at_d90_usd as decimal(18, 2)) as forecast_at_d90_arr_usd,
     cast(counted.outcome_of_forecast_usd - counted.forecast_at_d90_usd as decimal(18, 2))
         as forecast_error_arr_usd,
@@ -202,6 +230,9 @@ select
         '(counted.outcome_of_forecast_usd - counted.forecast_at_d90_usd)'
         ~ ' / nullif(cast(counted.forecast_at_d90_usd as double), 0)'
     ) }} as forecast_error_rate,
+    cast(counted.forecast_after_at_d90_usd as decimal(18, 2)) as forecast_after_at_d90_arr_usd,
+    cast(counted.outcome_after_usd - counted.forecast_after_at_d90_usd as decimal(18, 2))
+        as forecast_after_error_arr_usd,
     {{ stable('planned.planned_churn_rate') }} as planned_churn_rate,
     {{ share_of('counted.lost_arr_usd', 'counted.decided_arr_usd') }}
         as actual_churn_rate,

@@ -72,6 +72,8 @@ looks as (
             human_sign_today_at_d{{ lead }},
         {%- endfor %}
         p_lost_now,
+        arr_multiple_at_d90,
+        arr_multiple_now,
         band_now,
         human_sign_today_now
     from {{ ref('int_renewal_scores') }}
@@ -316,6 +318,8 @@ select
         {{ stable('looks.p_lost_at_d' ~ lead) }} as p_lost_at_d{{ lead }},
     {%- endfor %}
     {{ stable('looks.p_lost_now') }} as p_lost_now,
+    {{ stable('looks.arr_multiple_at_d90') }} as expected_arr_multiple_at_d90,
+    {{ stable('looks.arr_multiple_now') }} as expected_arr_multiple_now,
     {%- for lead in leads %}
         {{ stable('looks.human_sign_today_at_d' ~ lead) }} as human_sign_today_at_d{{ lead }},
     {%- endfor %}
