@@ -506,13 +506,14 @@ def _rounds(
     treated = enrolments["is_comparable"].astype("bool") & (enrolments["arm"] == "treated")
     day = _days(enrolments["enrolled_on"])
     look = day - pd.offsets.MonthEnd(1)
-    round_of = pd.Series(look[treated].to_numpy(), index=accounts[treated].to_numpy())
+    round_of = dict(zip(accounts[treated], look[treated], strict=True))
     begin = _start(quarter_end, config.program_quarters)
-    rounds = sorted({r for r in round_of if begin < r <= pd.Timestamp(quarter_end)})
+    rounds = sorted({r for r in round_of.values() if begin < r <= pd.Timestamp(quarter_end)})
     table = chances[chances["observed_on"].isin(rounds)]
     unclear = set(accounts[~enrolments["is_comparable"].astype("bool")])
     table = table[~table["account_id"].isin(unclear)]
-    table = table.assign(enrolled_at=table["account_id"].map(round_of))
+    enrolled_at = [round_of.get(a) for a in table["account_id"]]
+    table = table.assign(enrolled_at=pd.Series(enrolled_at, table.index, dtype="datetime64[us]"))
     table = table[~(table["enrolled_at"] < table["observed_on"])]
     return table.assign(is_treated=(table["enrolled_at"] == table["observed_on"]).astype("int64"))
 
