@@ -10,6 +10,7 @@ import dagster as dg
 
 from orchestration.alerts import run_failure_alert
 from orchestration.assets.closes import closes_assets
+from orchestration.assets.findings import findings_assets
 from orchestration.assets.published import published_asset
 from orchestration.assets.scores import scores_assets
 from orchestration.assets.sources import SOURCES, lake_contract, source_assets
@@ -39,6 +40,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
             *(source_assets(source) for source in SOURCES),
             *warehouse_assets(manifest),
             *scores_assets(),
+            *findings_assets(),
             *closes_assets(),
             published_asset(mart_contracts(manifest)),
         ],
