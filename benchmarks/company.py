@@ -102,7 +102,15 @@ _SCORES = {
             'model' as serves, true as is_backfill
         from core.fct_account_months
         where is_paying
-    """
+    """,
+    "stg_scores__arr_multiple_history": """
+        select
+            'arr_multiple' as head, 'benchmark' as model_version, month_end_on as as_of, account_id,
+            1 + hash(account_id, month_end_on) % 300 / 1000.0 as multiple,
+            'model' as serves, true as is_backfill
+        from core.fct_account_months
+        where is_paying
+    """,
 }
 
 
