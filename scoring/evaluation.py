@@ -107,12 +107,84 @@ def wilson(successes: int, trials: int, level: float = 0.95) -> Interval:
         raise ScoringError(f"{successes} of {trials} is no share")
     if trials == 0:
         return Interval(float("nan"), 0.0, 1.0)
+    return wilson_of_share(successes / trials, float(trials), level)
+
+
+def wilson_of_share(share: float, trials: float, level: float = 0.95) -> Interval:
+    """The same of a share and the number of independent trials it is worth, whole or not."""
+    if trials <= 0.0:
+        raise ScoringError("a share of no trials has no interval")
     z = float(stats.norm.ppf(0.5 + level / 2.0))
-    share = successes / trials
     centre = (share + z * z / (2 * trials)) / (1 + z * z / trials)
     half = z * np.sqrt(share * (1 - share) / trials + z * z / (4 * trials**2))
     half = float(half / (1 + z * z / trials))
     return Interval(share, max(0.0, centre - half), min(1.0, centre + half))
+
+
+def effective_size(clusters: pd.Series) -> float:
+    """Independent observations that rows are worth if those of one cluster say the same.
+
+    (sum of m)^2 / sum of m^2 over cluster sizes m (Kish, Survey Sampling, 1965, sec. 8.2): a floor,
+    since the rows of an account mostly share one outcome but not always.
+    """
+    sizes = clusters.value_counts().to_numpy(dtype=np.float64)
+    return float(sizes.sum() ** 2 / (sizes**2).sum()) if len(sizes) else 0.0
+
+
+@dataclass(frozen=True)
+class CalibrationBin:
+    """Rows of similar forecasts, and what became of them.
+
+    Attributes:
+        n: rows.
+        losses: bad outcomes among them.
+        mean_p: mean forecast.
+        rate: share of bad outcomes.
+        low, high: interval of the rate, counting each cluster once (`effective_size`).
+        effective_n: what that counting makes of ``n``.
+    """
+
+    n: int
+    losses: int
+    mean_p: float
+    rate: float
+    low: float
+    high: float
+    effective_n: float
+
+
+def calibration_bins(
+    y: Floats, p: Floats, clusters: pd.Series, bins: int = 10, level: float = 0.95
+) -> list[CalibrationBin]:
+    """The bins of `ece`, lowest forecasts first, each with an interval over clusters."""
+    found = []
+    order = np.argsort(p, kind="stable")
+    for part in np.array_split(order, min(bins, len(y))):
+        rate, worth = float(y[part].mean()), effective_size(clusters.iloc[part])
+        interval = wilson_of_share(rate, worth, level)
+        found.append(
+            CalibrationBin(
+                len(part),
+                int(y[part].sum()),
+                float(p[part].mean()),
+                rate,
+                interval.low,
+                interval.high,
+                worth,
+            )
+        )
+    return found
+
+
+def ece_by_chance(bins: list[CalibrationBin]) -> float:
+    """Calibration error that perfect forecasts would show in these bins by chance alone.
+
+    The mean absolute value of a normal variable of variance p (1 - p) / n is sqrt(2 / pi) times
+    its standard deviation.
+    """
+    n = sum(b.n for b in bins)
+    spread = (np.sqrt(b.mean_p * (1.0 - b.mean_p) / b.effective_n) * b.n for b in bins)
+    return float(np.sqrt(2.0 / np.pi) * sum(spread) / n) if n else float("nan")
 
 
 def band_honesty(y: Floats, bands: pd.Series, level: float = 0.95) -> pd.DataFrame:
@@ -213,6 +285,83 @@ def clustered_bootstrap(
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(values, [tail, 1.0 - tail])
     return Interval(centre, float(low), float(high))
+
+
+def clustered_auc(
+    y: Floats,
+    score: Floats,
+    clusters: pd.Series,
+    *,
+    draws: int = 100,
+    level: float = 0.95,
+    seed: int = 7,
+) -> Interval:
+    """Area under the curve with its interval over clusters; sorted once for all draws."""
+    _, place = np.unique(score, return_inverse=True)
+
+    def area(weights: Floats) -> float:
+        lost = np.bincount(place, weights * y)
+        kept = np.bincount(place, weights * (1.0 - y))
+        pairs = float(lost.sum() * kept.sum())
+        below = np.cumsum(kept) - kept / 2.0
+        return float(lost @ below) / pairs if pairs > 0.0 else float("nan")
+
+    return clustered_bootstrap(area, clusters, draws=draws, level=level, seed=seed)
+
+
+def clustered_ratio(
+    numerator: Floats,
+    denominator: Floats,
+    clusters: pd.Series,
+    *,
+    draws: int = 500,
+    level: float = 0.95,
+    seed: int = 7,
+) -> Interval:
+    """Ratio of two sums over rows with its interval over clusters: means, shares, Brier ratios.
+
+    Sums are taken by cluster first, so that many rows cost no more than few.
+    """
+    codes, distinct = pd.factorize(clusters, sort=True)
+    above = np.bincount(codes, numerator, minlength=len(distinct))
+    beneath = np.bincount(codes, denominator, minlength=len(distinct))
+
+    def ratio(weights: Floats) -> float:
+        whole = float(weights @ beneath)
+        return float(weights @ above) / whole if whole > 0.0 else float("nan")
+
+    by_cluster = pd.Series(np.arange(len(distinct)))
+    return clustered_bootstrap(ratio, by_cluster, draws=draws, level=level, seed=seed)
+
+
+def clustered_brier(y: Floats, p: Floats, clusters: pd.Series, *, seed: int = 7) -> Interval:
+    """Brier score with its interval over clusters."""
+    return clustered_ratio((p - y) ** 2, np.ones(len(y)), clusters, seed=seed)
+
+
+def clustered_skill(
+    y: Floats, p: Floats, rival: Floats, clusters: pd.Series, *, seed: int = 7
+) -> Interval:
+    """1 - Brier / Brier of a rival's forecasts of the same rows, with its interval over clusters.
+
+    Above zero the rival is beaten; both are drawn together, so what is hard for both cancels out.
+    """
+    ratio = clustered_ratio((p - y) ** 2, (rival - y) ** 2, clusters, seed=seed)
+    return Interval(1.0 - ratio.estimate, 1.0 - ratio.high, 1.0 - ratio.low)
+
+
+def clustered_slope(
+    y: Floats, p: Floats, clusters: pd.Series, level: float = 0.95
+) -> Interval | None:
+    """Calibration slope with the interval of its clustered sandwich error; None where undefined."""
+    from scoring.calibration import fit_platt
+
+    z = logit(p)
+    if len(np.unique(y)) < 2 or float(np.ptp(z)) == 0.0:
+        return None
+    line = fit_platt(z, y, clusters, smooth=False)
+    half = float(stats.norm.ppf(0.5 + level / 2.0)) * float(np.sqrt(line.covariance[1][1]))
+    return Interval(line.slope, line.slope - half, line.slope + half)
 
 
 def paired_log_loss(

@@ -83,6 +83,35 @@ def reasons_json(x: Floats, contributions: Floats, medians: Floats, spec: Featur
     return texts
 
 
+def importance(contributions: Floats, spec: FeatureSpec) -> list[dict[str, object]]:
+    """What each feature group contributes over some accounts, the largest first.
+
+    Args:
+        contributions: shape (n, p), log odds, in the order of the specification's columns.
+        spec: gives each column's group.
+
+    Returns:
+        group, mean_contribution (mean absolute value, log odds), share (of the sum over groups),
+        feature (of the largest mean of its own); rounded to six decimals, ties by name.
+    """
+    names, grouped = group_contributions(contributions, spec)
+    means = np.abs(grouped).mean(axis=0)
+    singly = np.abs(contributions).mean(axis=0)
+    whole = float(means.sum())
+    found: list[dict[str, object]] = []
+    for k in sorted(range(len(names)), key=lambda k: (-round(float(means[k]), 6), names[k])):
+        members = [j for j, c in enumerate(spec.columns) if spec.groups[c] == names[k]]
+        found.append(
+            {
+                "group": names[k],
+                "mean_contribution": round(float(means[k]), 6),
+                "share": round(float(means[k]) / whole, 6) if whole > 0.0 else 0.0,
+                "feature": spec.columns[max(members, key=lambda j: round(float(singly[j]), 9))],
+            }
+        )
+    return found
+
+
 def contributions_json(names: list[str], grouped: Floats) -> list[str]:
     """One JSON object a row: {group: contribution in log odds}."""
     return [

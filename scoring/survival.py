@@ -15,6 +15,9 @@ from scipy import optimize, special, stats
 from scoring.arrays import Floats
 from scoring.errors import ScoringError
 
+STRONGEST = 15.0
+"""Logarithm of alpha + beta at which customers no longer differ."""
+
 
 @dataclass(frozen=True)
 class ShiftedBetaGeometric:
@@ -81,6 +84,48 @@ def fit_sbg(survivors: Sequence[float]) -> ShiftedBetaGeometric:
     )
     alpha, beta = np.exp(best.x)
     return ShiftedBetaGeometric(float(alpha), float(beta), -float(best.fun))
+
+
+def fit_sbg_renewals(number: Floats, is_lost: Floats) -> ShiftedBetaGeometric:
+    """Maximum likelihood from single renewals of any age, seen from any of them on.
+
+    The ``t``-th renewal is lost with alpha / (alpha + beta + t - 1), whoever came that far. A
+    cohort's likelihood is the product of these over its customers' renewals, so a whole cohort
+    gives what `fit_sbg` gives; a customer known only from the third renewal on counts from there.
+
+    Args:
+        number: of each renewal, the first being 1.
+        is_lost: 1 where it was lost.
+
+    Raises:
+        ScoringError: lengths differ, a number is below one, or only one outcome occurs.
+    """
+    if len(number) != len(is_lost) or len(np.unique(is_lost)) < 2 or float(number.min()) < 1.0:
+        raise ScoringError("renewals need their numbers from 1, and both outcomes among them")
+    years, at = np.unique(number, return_inverse=True)
+    lost = np.bincount(at, is_lost)
+    kept = np.bincount(at, 1.0 - is_lost)
+
+    def parameters(theta: Floats) -> tuple[float, float]:
+        # Mean and strength: where customers do not differ, or long-standing ones leave more often,
+        # the strength grows without end and the mean stays what it is.
+        mean, strength = special.expit(theta[0]), np.exp(min(theta[1], STRONGEST))
+        return float(mean * strength), float((1.0 - mean) * strength)
+
+    def negative(theta: Floats) -> float:
+        a, b = parameters(theta)
+        whole = np.log(a + b + years - 1.0)
+        return -float(lost @ (np.log(a) - whole) + kept @ (np.log(b + years - 1.0) - whole))
+
+    rate = lost.sum() / (lost.sum() + kept.sum())
+    best = optimize.minimize(
+        negative,
+        np.array([special.logit(rate), 1.0]),
+        method="Nelder-Mead",
+        options={"xatol": 1e-7, "fatol": 1e-9, "maxiter": 2000},
+    )
+    alpha, beta = parameters(best.x)
+    return ShiftedBetaGeometric(alpha, beta, -float(best.fun))
 
 
 def kaplan_meier(durations: Floats, is_event: Floats, level: float = 0.95) -> pd.DataFrame:
