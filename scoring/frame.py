@@ -339,7 +339,7 @@ def _separation(values: Floats, y: Floats) -> float:
 def day_texts(days: pd.Series) -> pd.Series:
     """Days as YYYY-MM-DD, "" where missing; each distinct day is written once."""
     codes, distinct = pd.factorize(days)
-    texts = pd.Series([*distinct.strftime("%Y-%m-%d"), ""], dtype="str")
+    texts = pd.Series([*pd.DatetimeIndex(distinct).strftime("%Y-%m-%d"), ""], dtype="str")
     return texts.iloc[codes].set_axis(days.index)
 
 

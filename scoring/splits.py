@@ -63,7 +63,7 @@ def windows(
     allowed = np.ones(len(prepared), dtype=np.bool_) if eligible is None else eligible
     matured = prepared.matured_by(as_of) & allowed
     observed = prepared.rows["observed_on"]
-    renewals = prepared.renewal_ids()
+    renewals, _ = pd.factorize(prepared.renewal_ids())
     folds: list[Fold] = []
     for origin in origins(as_of, count, step_months):
         end = pd.Timestamp(origin) + pd.DateOffset(months=step_months)

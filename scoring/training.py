@@ -22,15 +22,16 @@ import scipy
 import sklearn
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from scoring import cold_start, drift, evaluation
-from scoring.arrays import Bools, Floats, logit, sigmoid
+from scoring import cold_start, drift, evaluation, judgement
+from scoring.arrays import Bools, Floats, Ints, logit, sigmoid
 from scoring.calibration import IDENTITY, Platt, fit_platt
 from scoring.cold_start import SEGMENT_RATE, SegmentRates
 from scoring.config import TrainConfig
 from scoring.errors import LeakageError, ScoringError
 from scoring.frame import FeatureSpec, Leak, Prepared, data_hash, leaking, prepare
 from scoring.heads import Head, head_named
-from scoring.members import Member
+from scoring.members import Member, mean_explanation
+from scoring.reasons import importance
 from scoring.ridge import fit_ridge
 from scoring.splits import Fold, rolling_origin
 from scoring.trees import fit_trees
@@ -46,6 +47,8 @@ PARTS: Mapping[str, tuple[str, ...]] = {
 
 LEAD_BUCKETS = ((0, 60), (60, 120), (120, 240), (240, 10_000))
 """Days to the renewal by which out-of-time quality is reported."""
+IMPORTANCE_ROWS = 2_000
+"""Accounts by which a model's use of its features is told."""
 
 
 @dataclass(frozen=True)
@@ -187,7 +190,10 @@ def _train(
         replicate_scale=scale,
         rates=cold_start.segment_rates(training, head.cold_start(config.cold_start)),
         reference=drift.reference(training),
-        metrics=_metrics(prepared, out_of_time, recipe, config),
+        metrics={
+            **_metrics(prepared, eligible, out_of_time, recipe, config),
+            "importance": _importance(members, calibrator, prepared),
+        },
         manifest={"model_version": version, **record},
         config=config,
     )
@@ -260,7 +266,8 @@ def walk(
     )
     raw: dict[str, list[Floats]] = {r: [] for r in recipes}
     for fold in folds:
-        x, y, test = prepared.x[fold.train], prepared.y[fold.train], prepared.x[fold.test]
+        train = _some_accounts(prepared, fold.train, config)
+        x, y, test = prepared.x[train], prepared.y[train], prepared.x[fold.test]
         # The blend's ridge is the ridge: each algorithm is fitted once a fold.
         logits = {
             part: fit_part(part, x, y, prepared.spec, config).raw_logit(test)
@@ -276,6 +283,23 @@ def walk(
         [f.origin for f in folds for _ in f.test],
         {r: np.concatenate(parts) for r, parts in raw.items()},
     )
+
+
+def _some_accounts(prepared: Prepared, positions: Ints, config: TrainConfig) -> Ints:
+    """Rows of about as many whole accounts as the configuration lets a fold learn from."""
+    groups = -(-len(positions) // config.fold_rows)
+    if groups < 2:
+        return positions
+    accounts = prepared.rows["account_id"].iloc[positions]
+    kept = positions[_groups_of(accounts, groups, f"fold {config.seed}") == 0]
+    return kept if len(np.unique(prepared.y[kept])) == 2 else positions
+
+
+def _groups_of(accounts: pd.Series, groups: int, salt: str) -> Ints:
+    """A group for each row, the same for all rows of an account, drawn by a hash of it."""
+    codes, distinct = pd.factorize(accounts)
+    drawn = [zlib.crc32(f"{salt}|{account}".encode()) % groups for account in distinct]
+    return np.array(drawn, dtype=np.int64)[codes]
 
 
 def choose(prepared: Prepared, out_of_time: OutOfTime, recipes: Sequence[str]) -> str:
@@ -339,17 +363,17 @@ def _replicates(
 ) -> tuple[tuple[tuple[Member, ...], ...], float]:
     """Refits on groups of accounts, and the scale that turns their spread into a variance.
 
-    Delete-a-group jackknife, (G-1)/G times the sum of squared deviations; on large frames random
-    groups, 1/(G(G-1)) times it (Wolter, Introduction to Variance Estimation, 2007, ch. 2 and 4).
-    Groups are whole accounts, drawn by a hash of the account.
+    Delete-a-group jackknife, (G-1)/G times the sum of squared deviations; on large frames n of D
+    random groups, 1/(D(n-1)) times it (Wolter, Introduction to Variance Estimation, 2007, ch. 2
+    and 4). Groups are whole accounts, drawn by a hash of the account.
     """
     groups = config.replicates
     if recipe == SEGMENT_RATE or groups < 2:
         return (), 0.0
-    group = np.array(
-        [zlib.crc32(f"{config.seed}|{a}".encode()) % groups for a in training.rows["account_id"]]
-    )
     is_large = len(training) > config.replicate_rows
+    # Of a very large frame as many groups are drawn as keep each small, and the first are fitted.
+    drawn = max(groups, -(-len(training) // config.fold_rows)) if is_large else groups
+    group = _groups_of(training.rows["account_id"], drawn, str(config.seed))
     fitted: list[tuple[Member, ...]] = []
     for g in range(groups):
         mask = group == g if is_large else group != g
@@ -360,11 +384,15 @@ def _replicates(
     n = len(fitted)
     if n < 2:
         return (), 0.0
-    return tuple(fitted), 1.0 / (n * (n - 1.0)) if is_large else (n - 1.0) / n
+    return tuple(fitted), 1.0 / (drawn * (n - 1.0)) if is_large else (n - 1.0) / n
 
 
 def _metrics(
-    prepared: Prepared, out_of_time: OutOfTime, recipe: str, config: TrainConfig
+    prepared: Prepared,
+    eligible: Bools,
+    out_of_time: OutOfTime,
+    recipe: str,
+    config: TrainConfig,
 ) -> dict[str, object]:
     """Quality on rolling-origin rows: raw by recipe; calibrated as it would have been then."""
     if len(out_of_time.positions) == 0 or recipe == SEGMENT_RATE:
@@ -375,22 +403,36 @@ def _metrics(
         }
     part = prepared.take(out_of_time.positions)
     raw = out_of_time.raw[recipe]
-    accounts = part.rows["account_id"]
-    forward = _forward_calibrated(part, raw, list(out_of_time.origins), config)
-    judged = ~np.isnan(forward)
-    y, p = part.y[judged], forward[judged]
+    origins = list(out_of_time.origins)
+    forward = _forward_calibrated(part, raw, origins, config)
+    told = ~np.isnan(forward)
     metrics: dict[str, object] = {
         "recipe": recipe,
         "out_of_time_rows": len(raw),
         "candidates": _candidates(prepared, out_of_time),
-        "origins": [o.isoformat() for o in sorted(set(out_of_time.origins))],
+        "origins": [o.isoformat() for o in sorted(set(origins))],
     }
-    if judged.any():
-        metrics["calibrated"] = evaluation.summary(y, p)
-        clusters = accounts[judged].reset_index(drop=True)
-        metrics["auc_interval"] = evaluation.as_record(_auc_interval(y, p, clusters, config.seed))
-        metrics["leads"] = _by_lead(part.take(judged), p)
+    if told.any():
+        metrics["calibrated"] = evaluation.summary(part.y[told], forward[told])
+        metrics |= judgement.judged(
+            prepared, eligible, out_of_time.positions, origins, forward, config.seed
+        )
+        judged = part.take(told)
+        metrics["leads"] = judgement.by_lead(judged, forward[told], LEAD_BUCKETS, config.seed)
     return metrics
+
+
+def _importance(
+    members: Sequence[Member], calibrator: Platt, prepared: Prepared
+) -> list[dict[str, object]]:
+    """What the feature groups contribute over the last day's accounts, at most some thousands."""
+    if not members:
+        return []
+    days = prepared.rows["observed_on"]
+    last = np.flatnonzero((days == days.max()).to_numpy())
+    some = last[:: -(-len(last) // IMPORTANCE_ROWS)]
+    contributions, _ = mean_explanation(members, prepared.x[some])
+    return importance(contributions * calibrator.slope, prepared.spec)
 
 
 def _candidates(prepared: Prepared, out_of_time: OutOfTime) -> dict[str, dict[str, float]]:
@@ -417,29 +459,6 @@ def _forward_calibrated(
         here = at == np.datetime64(origin)
         p[here] = sigmoid(line.logit(raw[here]))
     return p
-
-
-def _auc_interval(y: Floats, p: Floats, clusters: pd.Series, seed: int) -> evaluation.Interval:
-    """Area under the curve with an interval over accounts, not rows."""
-
-    def area(weights: Floats) -> float:
-        counts = weights.astype(np.int64)
-        return evaluation.auc(np.repeat(y, counts), np.repeat(p, counts))
-
-    return evaluation.clustered_bootstrap(area, clusters, draws=100, seed=seed)
-
-
-def _by_lead(part: Prepared, p: Floats) -> list[dict[str, object]]:
-    """Quality by days to the renewal: a score that only works the month before is no warning."""
-    lead = (part.rows["label_due_on"] - part.rows["observed_on"]).dt.days.to_numpy()
-    rows: list[dict[str, object]] = []
-    for low, high in LEAD_BUCKETS:
-        mask = (lead >= low) & (lead < high)
-        if mask.any():
-            rows.append(
-                {"days_from": low, "days_to": high, **evaluation.summary(part.y[mask], p[mask])}
-            )
-    return rows
 
 
 def libraries() -> dict[str, str]:

@@ -17,7 +17,6 @@ from scoring.arrays import Floats
 from scoring.config import TreeParams
 from scoring.errors import FrameError
 
-
 MANY_ROWS = 200_000
 """Training rows from which threads win more than their waiting costs."""
 
