@@ -95,6 +95,7 @@ def _calls(calls: Iterable[Call]) -> Table:
     for column in ("ARR", "due in", "p lost", "at stake"):
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("plan", no_wrap=True)
+    table.add_column("why today")
     table.add_column("associated with")
     for call in calls:
         table.add_row(
@@ -102,9 +103,10 @@ def _calls(calls: Iterable[Call]) -> Table:
             _money(call.arr_usd),
             "-" if call.days_to_renewal is None else f"{call.days_to_renewal} d",
             _share(call.p_lost),
-            _money(call.expected_loss_usd),
+            "-" if call.expected_loss_usd is None else _money(call.expected_loss_usd),
             "yes" if call.has_plan else "none",
-            "; ".join(call.reasons[:2]),
+            call.why_today or "most at stake",
+            "; ".join(call.reasons[:1]),
         )
     return table
 

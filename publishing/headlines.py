@@ -17,14 +17,28 @@ import duckdb
 
 @dataclass(frozen=True)
 class Call:
-    """An account to call, and why."""
+    """An account to call, and why.
+
+    Attributes:
+        account: its name.
+        segment: of the account.
+        arr_usd: annual recurring revenue.
+        days_to_renewal: days to the due date; below zero it has passed.
+        p_lost: probability that the renewal is lost; None where it was not scored.
+        expected_loss_usd: that share of the revenue; None where it was not scored.
+        why_today: what is new or still stands and asks for a call; None where the night has no
+            watchlist, or where money at stake is all there is.
+        reasons: what the score is associated with, strongest first.
+        has_plan: whether a plan is open and somebody accountable for it.
+    """
 
     account: str
     segment: str
     arr_usd: Decimal
     days_to_renewal: int | None
-    p_lost: float
-    expected_loss_usd: Decimal
+    p_lost: float | None
+    expected_loss_usd: Decimal | None
+    why_today: str | None
     reasons: tuple[str, ...]
     has_plan: bool
 
@@ -40,7 +54,8 @@ class Headlines:
         paying_accounts: accounts that paid at that close.
         renewals_due, renewals_due_arr_usd: contract terms due within 90 days of the night.
         accounts_at_risk, at_risk_arr_usd: accounts in the high band, or doubted by their own owner.
-        calls: the accounts with the largest expected loss, at-risk ones first; at most ten.
+        calls: whom to call first, at most ten, in the order of the watchlist; in a night without
+            one, at-risk accounts first, then the others, by expected loss.
     """
 
     month_end_on: date
@@ -94,19 +109,11 @@ def read(database: Path, as_of: date) -> Headlines | None:
         risk = connection.execute(
             "select count(*), coalesce(sum(arr_usd), 0) from renewals.churn_risk where is_at_risk"
         ).fetchone() or (0, Decimal(0))
-        calls = connection.execute(
-            """
-            select
-                coalesce(account_name, account_id), segment, arr_usd, days_to_renewal,
-                p_lost_next_renewal, expected_loss_arr_usd,
-                [split_part(r, ', associated with', 1) for r in [reason_1, reason_2, reason_3]],
-                has_plan and has_plan_owner
-            from renewals.churn_risk
-            where expected_loss_arr_usd is not null
-            order by is_at_risk desc, expected_loss_arr_usd desc, account_id
-            limit 10
-            """
-        ).fetchall()
+        has_watchlist = connection.execute(
+            "select count(*) > 0 from duckdb_tables()"
+            " where schema_name = 'renewals' and table_name = 'watchlist'"
+        ).fetchone() == (True,)
+        calls = connection.execute(_WATCHED if has_watchlist else _AT_STAKE).fetchall()
     month, mrr, nrr, grr, paying = revenue
     return Headlines(
         month_end_on=month,
@@ -122,11 +129,33 @@ def read(database: Path, as_of: date) -> Headlines | None:
     )
 
 
+_CALL = """
+    coalesce(risk.account_name, risk.account_id), risk.segment, risk.arr_usd, risk.days_to_renewal,
+    risk.p_lost_next_renewal, risk.expected_loss_arr_usd,
+    [split_part(r, ', associated with', 1) for r in [risk.reason_1, risk.reason_2, risk.reason_3]],
+    risk.has_plan and risk.has_plan_owner
+"""
+_WATCHED = f"""
+    select watch.why_today, {_CALL}
+    from renewals.watchlist as watch
+    inner join renewals.churn_risk as risk on watch.account_id = risk.account_id
+    order by watch.priority_rank
+    limit 10
+"""
+_AT_STAKE = f"""
+    select null, {_CALL}
+    from renewals.churn_risk as risk
+    where risk.expected_loss_arr_usd is not null
+    order by risk.is_at_risk desc, risk.expected_loss_arr_usd desc, risk.account_id
+    limit 10
+"""
+
+
 def _row(connection: duckdb.DuckDBPyConnection, sql: str, as_of: date) -> tuple[Any, ...] | None:
     return connection.execute(sql, {"as_of": as_of}).fetchone()
 
 
 def _call(row: tuple[Any, ...]) -> Call:
-    account, segment, arr, days, p, loss, reasons, has_plan = row
+    why_today, account, segment, arr, days, p, loss, reasons, has_plan = row
     told = tuple(reason for reason in reasons if reason)
-    return Call(account, segment, arr, days, p, loss, told, has_plan)
+    return Call(account, segment, arr, days, p, loss, why_today, told, has_plan)
