@@ -69,8 +69,8 @@ class Reference:
     """All features over the training rows.
 
     Attributes:
-        accounts: distinct accounts of the last year; rows of one account repeat each other, so this, not the number
-            of rows, is the sample size that the stability index's limit is computed from.
+        accounts: distinct accounts of the last year; rows of one account repeat each other, so
+            this, not the number of rows, is the sample size of the stability index's limit.
         features: by column.
     """
 
@@ -139,10 +139,10 @@ def report(past: Reference, current: Prepared, missing_jump: float = MISSING_JUM
         missing_jump: rise of the missing rate that is flagged.
 
     Returns:
-        feature, rows, psi, psi_usual (of the last year's months), psi_limit (its own, from sample sizes), psi_p_value, is_drifted (over its
-        own limit), missing_rate_before, missing_rate_now, missing_p_value, is_missing_jump,
-        outside_share (of the training range), outside_p_value; one row a feature. A p-value is NaN
-        where too few observations stand on either side.
+        feature, rows, psi, psi_usual (of the last year's months), psi_limit (its own, from sample
+        sizes), psi_p_value, is_drifted (over its own limit), missing_rate_before, missing_rate_now,
+        missing_p_value, is_missing_jump, outside_share (of the training range), outside_p_value;
+        one row a feature. A p-value is NaN where too few observations stand on either side.
     """
     rows = []
     for j, column in enumerate(current.spec.columns):
