@@ -67,10 +67,11 @@ def associate(
 
     The odds ratio is that of a logistic regression of the renewal on the action, segment, log ARR
     and the logit of the risk foreseen *before* the action. Its interval inverts the score test that
-    also gives the p-value, robust to renewals of one account that end alike (clustered by account;
-    Boos 1992, "On generalized score tests"), with Student's quantiles: unlike Wald's it holds with
-    few losses, and an interval excludes 1 exactly where p falls below 1 - level. Several rows a
-    renewal would make half of all idle actions look significant, so a repeated renewal is an error.
+    also gives the p-value, with Student's quantiles: unlike Wald's it holds with few losses, and an
+    interval excludes 1 exactly where p falls below 1 - level. Its variance is the model's, times
+    the design effect of renewals of one account that end alike (Kish 1965; Rao and Scott 1992, "A
+    simple method for the analysis of clustered binary data"). Several rows a renewal would make
+    half of all idle actions look significant, so a repeated renewal is an error.
 
     Args:
         renewals: `NEEDED` and one 0/1 column an action; one row a matured renewal. ``due_on`` with
@@ -248,10 +249,15 @@ class _Statistic:
         # What the adjusters say about the action is not evidence of the action.
         along = as_floats(np.linalg.solve(weighted.T @ design + ridge, weighted.T @ a))
         efficient = a - design @ along
-        scores = np.bincount(self._clusters, weights=efficient * (y - p))
-        spread = float(np.sqrt(self._correction * np.sum(scores**2)))
-        value = float(scores.sum()) / spread if spread > 0.0 else 0.0
+        single = efficient * (y - p)
+        scores = np.bincount(self._clusters, weights=single)
+        # The variance that independent renewals have by the model, times what it adds that those of
+        # one account end alike. Squares observed would be too few where few of those with the
+        # action were lost, and none would be left where none was.
         information = float(np.sum(p * (1.0 - p) * efficient**2))
+        alike = self._correction * float(np.sum(scores**2)) / max(float(np.sum(single**2)), 1e-300)
+        spread = float(np.sqrt(information * max(alike, 1.0)))
+        value = float(scores.sum()) / spread if spread > 0.0 else 0.0
         return _Point(value, information / spread if spread > 0.0 else 0.0, gamma, along)
 
     def _start(self, beta: float) -> Floats:

@@ -82,3 +82,17 @@ def test_refusals_and_misuse_are_named() -> None:
         associate(frame.assign(idle=2), ["idle"])
     with pytest.raises(FrameError, match="p_prior lies outside"):
         associate(frame.assign(p_prior=3.0), ["idle"])
+
+
+def test_without_a_loss_the_ratio_is_open_and_chance_is_still_counted() -> None:
+    """Twenty of twenty renewed where six of seven are: rare by chance, but not never."""
+    frame = quarter(3, accounts=400).drop_duplicates("account_id").reset_index(drop=True)
+    frame = frame.assign(p_prior=0.15, arr_usd=1.0, segment="SMB")
+    frame["is_renewed"] = 1
+    frame.loc[frame.index[20:77], "is_renewed"] = 0
+    frame["spared"] = (frame.index < 20).astype(int)
+    row = associate(frame, ["spared"]).iloc[0]
+    assert (row["renewal_rate_with"], row["odds_ratio"], row["high"]) == (1.0, np.inf, np.inf)
+    assert 0.0 < row["low"] < 1.5
+    # Fisher's exact test: .092.
+    assert 0.03 < row["p_value"] < 0.15
