@@ -12,6 +12,7 @@ from orchestration.alerts import run_failure_alert
 from orchestration.assets.closes import closes_assets
 from orchestration.assets.findings import findings_assets
 from orchestration.assets.published import published_asset
+from orchestration.assets.score_checks import score_checks
 from orchestration.assets.scores import scores_assets
 from orchestration.assets.sources import SOURCES, lake_contract, source_assets
 from orchestration.assets.warehouse import warehouse_assets
@@ -44,6 +45,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
             *closes_assets(),
             published_asset(mart_contracts(manifest)),
         ],
+        asset_checks=score_checks(),
         jobs=[nightly_job(), backfill_job(), rebuild_closes_job()],
         schedules=[nightly_schedule()],
         sensors=[run_failure_alert],
