@@ -76,6 +76,7 @@ def publish(
     *,
     as_of: date,
     run_id: str,
+    beside: Mapping[str, str] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> Published:
     """Copy the marts of `contracts` out of the warehouse, check the copy, switch `current` to it.
@@ -89,6 +90,7 @@ def publish(
         contracts: the public marts; nothing else is published.
         as_of: the date the marts are as of.
         run_id: names the folder.
+        beside: texts that lie in the folder too, by file name.
         progress: called with one line per step.
 
     Raises:
@@ -105,6 +107,8 @@ def publish(
     tables = _copy(warehouse, building, contracts)
     progress(f"copied {len(tables)} tables, {sum(t.row_count for t in tables.values()):,} rows")
     _check_against_last_night(tables, nights.current(published), published)
+    for name, text in (beside or {}).items():
+        (building / name).write_text(text, encoding="utf-8", newline="\n")
     _write_manifest(building, as_of, run_id, tables)
     final = nights.final_path(published, as_of, run_id)
     if final.exists():

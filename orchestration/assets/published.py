@@ -1,16 +1,22 @@
 """Group `published`: what readers see."""
 
 from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from orchestration.assets.scores import training_cutoff
 from orchestration.installation import Installation, Night
 from publishing.nights import PublishError
 from publishing.postgres import load_settings, publish_to_postgres
 from publishing.publish import MartContract, publish
+from scoring import model_card, registry
+from scoring.heads import HEADS
 
 NIGHT = dg.AssetKey(["published", "night"])
+CARD = "model-card.md"
 
 
 def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
@@ -24,7 +30,8 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
         pool="warehouse",
         description=(
             "The public marts as `published/current/tenure.duckdb` and Parquet: built aside, "
-            "checked, then shown by switching one link. The last seven nights are kept. Where "
+            "checked, then shown by switching one link. The last seven nights are kept. Beside "
+            "them `model-card.md` says how far the night's scores can be trusted. Where "
             "TENURE_PUBLISH_POSTGRES_DSN is set, PostgreSQL shows the same night afterwards."
         ),
     )
@@ -35,12 +42,14 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
             postgres = load_settings(installation.root)
         except PublishError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
+        told = card(installation.models, night.date)
         result = publish(
             installation.warehouse,
             installation.published,
             contracts,
             as_of=night.date,
             run_id=context.run.run_id,
+            beside={CARD: told},
             progress=context.log.info,
         )
         if postgres is not None:
@@ -55,6 +64,7 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
                 "tables": len(result.tables),
                 "in_postgres": postgres is not None,
                 "dagster/row_count": rows,
+                "model_card": dg.MetadataValue.md(told),
                 "content": dg.MetadataValue.json(
                     {name: table.content_hash for name, table in result.tables.items()}
                 ),
@@ -62,3 +72,10 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
         )
 
     return night_
+
+
+def card(models: Path, as_of: date) -> str:
+    """Return the model card of the versions that scored the night."""
+    cutoff = training_cutoff(as_of)
+    found = {head: registry.version_at(models, head, cutoff) for head in HEADS}
+    return model_card.of_registry(models, {h: v for h, v in found.items() if v is not None})

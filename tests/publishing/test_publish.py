@@ -79,6 +79,21 @@ def test_the_copy_holds_the_public_marts_and_nothing_else(warehouse: Path, tmp_p
     assert duckdb.sql(f"select count(*) from '{parquet}'").fetchone() == (5,)
 
 
+def test_texts_lie_beside_what_readers_see(warehouse: Path, tmp_path: Path) -> None:
+    night = publish(
+        warehouse,
+        tmp_path / "published",
+        CONTRACTS,
+        as_of=date(2026, 1, 1),
+        run_id="aaaa",
+        beside={"model-card.md": "# Card\n"},
+    )
+    shown = tmp_path / "published" / "current" / "model-card.md"
+    assert shown.read_text() == "# Card\n"
+    # What a night says of itself are its tables: a text changes none of them.
+    assert set(read_manifest(night.path)["tables"]) == {c.full_name for c in CONTRACTS}
+
+
 def test_content_hash_sees_values_and_duplicates_but_not_order(tmp_path: Path) -> None:
     tables = {
         "one": "values (1), (2), (2)",
