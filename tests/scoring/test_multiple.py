@@ -21,17 +21,12 @@ QUICK = MultipleConfig(origins=1)
 
 @pytest.fixture(scope="module")
 def base() -> pd.DataFrame:
-    return world(accounts=350)
+    return world(accounts=260)
 
 
 @pytest.fixture(scope="module")
 def planted(base: pd.DataFrame) -> pd.DataFrame:
     return with_multiples(base, strength=0.12)
-
-
-@pytest.fixture(scope="module")
-def idle(base: pd.DataFrame) -> pd.DataFrame:
-    return with_multiples(base, strength=0.0)
 
 
 @pytest.fixture(scope="module")
@@ -60,10 +55,10 @@ def test_a_planted_signal_beats_the_mean(
     assert rows["multiple"].mean() == pytest.approx(truth.mean(), abs=0.03)
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 def test_where_nothing_is_to_be_known_the_mean_serves(base: pd.DataFrame, seed: int) -> None:
     frame = with_multiples(base, strength=0.0, seed=seed)
-    model = multiple.train(frame, AS_OF)
+    model = multiple.train(frame, AS_OF, MultipleConfig(origins=2))
     assert (model.serves, model.member) == ("segment_mean", None)
     assert model.manifest["choice"] == "nothing beat the segment's mean out of time"
     rows = score(model, frame)
