@@ -43,6 +43,7 @@ READERS: Mapping[str, Callable[[str], Member]] = {
 }
 SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt"}
 PROMOTIONS = "promotions.jsonl"
+WITHDRAWN = "withdrawn"
 Loaded = TypeVar("Loaded")
 
 
@@ -55,7 +56,8 @@ class Promotion:
         model_version: the version decided upon.
         is_promoted: whether it serves from now on.
         reason: 'first', 'refresh' (same procedure, newer data), 'better', 'not_better',
-            'not_compared' (a challenger without comparison), 'older' (trained for a past month).
+            'not_compared' (a challenger without comparison), 'older' (trained for a past month),
+            'withdrawn' (somebody took it back).
         decided_at: aware instant, given by the caller.
         replaced: version that served before; None for the first.
         comparison: paired log-loss difference and its interval, where one was made.
@@ -145,6 +147,9 @@ def version_at(
 ) -> str | None:
     """The version trained on knowledge up to ``cutoff``; the last promoted one of several.
 
+    Where all of that month were withdrawn, the one that serves instead: trained on less, and not
+    withdrawn.
+
     Args:
         models_dir: the registry.
         head: name of the head.
@@ -154,15 +159,21 @@ def version_at(
     Returns:
         The version, or None where that month's model has yet to be trained.
     """
-    found = []
+    by_cutoff: dict[str, list[str]] = {}
     for version in versions(models_dir, head):
         record = _manifest(models_dir, head, version)
-        fits = features is None or set(record["features"]) <= set(features)
-        if record["training_cutoff_on"] == cutoff.isoformat() and fits:
-            found.append(version)
+        if features is None or set(record["features"]) <= set(features):
+            by_cutoff.setdefault(str(record["training_cutoff_on"]), []).append(version)
+    if cutoff.isoformat() not in by_cutoff:
+        return None
+    gone = withdrawn(models_dir, head)
     promoted = [d.model_version for d in promotions(models_dir, head) if d.is_promoted]
-    last = [v for v in promoted if v in found]
-    return last[-1] if last else (found[-1] if found else None)
+    for month in sorted((m for m in by_cutoff if m <= cutoff.isoformat()), reverse=True):
+        found = [v for v in by_cutoff[month] if v not in gone]
+        if found:
+            last = [v for v in promoted if v in found]
+            return last[-1] if last else found[-1]
+    return None
 
 
 def promotions(models_dir: Path, head: str | None = None) -> list[Promotion]:
@@ -179,9 +190,53 @@ def promotions(models_dir: Path, head: str | None = None) -> list[Promotion]:
 
 
 def serving(models_dir: Path, head: str) -> str | None:
-    """The version that serves: the last one promoted; None before the first."""
-    promoted = [d for d in promotions(models_dir, head) if d.is_promoted]
-    return promoted[-1].model_version if promoted else None
+    """The version that serves: the last one promoted and not withdrawn; None before the first."""
+    gone = withdrawn(models_dir, head)
+    promoted = [d.model_version for d in promotions(models_dir, head) if d.is_promoted]
+    left = [version for version in promoted if version not in gone]
+    return left[-1] if left else None
+
+
+def withdrawn(models_dir: Path, head: str) -> set[str]:
+    """Versions that somebody took back; what they have scored stays scored."""
+    return {d.model_version for d in promotions(models_dir, head) if d.reason == WITHDRAWN}
+
+
+def withdraw(models_dir: Path, head: str, version: str, decided_at: dt.datetime) -> Promotion:
+    """Take a version back for good: the one promoted before it serves, until the next training.
+
+    Args:
+        models_dir: the registry.
+        head: name of the head.
+        version: to take back; doing so twice changes nothing.
+        decided_at: aware instant.
+
+    Raises:
+        RegistryError: there is no such version, or no other that could serve in its place.
+    """
+    if version not in versions(models_dir, head):
+        known = ", ".join(versions(models_dir, head)) or "none"
+        raise RegistryError(f"no model {head}/{version} in {models_dir}; there are: {known}")
+    before = [d for d in promotions(models_dir, head) if d.model_version == version]
+    if before and before[-1].reason == WITHDRAWN:
+        return before[-1]
+    cutoff = _manifest(models_dir, head, version)["training_cutoff_on"]
+    gone = withdrawn(models_dir, head) | {version}
+    others = [
+        other
+        for other in versions(models_dir, head)
+        if other not in gone and _manifest(models_dir, head, other)["training_cutoff_on"] <= cutoff
+    ]
+    if not others:
+        raise RegistryError(
+            f"{head}/{version} cannot be withdrawn: no other version is known that learnt no later "
+            "outcomes. Mend what it learnt from and let the next month's training replace it."
+        )
+    decision = Promotion(
+        head, version, False, WITHDRAWN, decided_at.astimezone(dt.UTC).isoformat(), version
+    )
+    _append_line(models_dir / PROMOTIONS, json.dumps(asdict(decision), sort_keys=True))
+    return decision
 
 
 def consider(
