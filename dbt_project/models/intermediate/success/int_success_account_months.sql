@@ -151,7 +151,8 @@ breaches as (
     select
         account_id,
         observed_on,
-        sum(1 - is_met) as primary_need_breaches_12m
+        sum(1 - is_met) as primary_need_breaches_12m,
+        count(*) as primary_need_measured_12m
     from served
     group by account_id, observed_on
 ),
@@ -292,6 +293,7 @@ select
     touches.exec_acknowledged_reports_12m,
     cast(needs.primary_need_breaches_3m as bigint) as primary_need_breaches_3m,
     cast(breaches.primary_need_breaches_12m as bigint) as primary_need_breaches_12m,
+    breaches.primary_need_measured_12m,
     {{ stable('judged.sign_today_share') }} as human_sign_today_share,
     coalesce(defined.purchase_reason_known, 0) = 1 as has_purchase_reason,
     coalesce(

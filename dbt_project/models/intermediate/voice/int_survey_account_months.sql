@@ -99,7 +99,10 @@ windows as (
             end
         ) as exec_value_awareness,
         avg(case when survey_type = 'expectation' then score_share end) as expectation_share,
-        sum(case when survey_type = 'monthly_question' then 1 else 0 end) as monthly_answers_12m
+        sum(case when survey_type = 'monthly_question' then 1 else 0 end) as monthly_answers_12m,
+        max(case when survey_type = 'priority' and newest_rank = 1 then score end) as priority_rank,
+        max(case when survey_type = 'importance' and newest_rank = 1 then score_share end)
+            as importance_share
     from recent
     group by account_id, observed_on
 ),
@@ -139,7 +142,9 @@ select
     {{ stable('coalesce(windows.exec_value_awareness, windows.value_awareness_any)') }}
         as value_awareness,
     {{ stable('windows.exec_value_awareness') }} as exec_value_awareness,
-    {{ stable('windows.expectation_share') }} as expectation_share_12m
+    {{ stable('windows.expectation_share') }} as expectation_share_12m,
+    windows.priority_rank,
+    {{ stable('windows.importance_share') }} as importance_share
 from observations
 cross join coverage
 left join windows
