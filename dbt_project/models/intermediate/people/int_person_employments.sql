@@ -85,6 +85,66 @@ person_spells as (
     inner join {{ ref('int_account_map') }} as accounts
         on spells.account_id = accounts.source_account_id
     where not accounts.is_test
+),
+
+-- A record that changes its account on the day it leaves one that is the same today went nowhere.
+departures as (
+    select
+        ended.person_id,
+        ended.account_id,
+        ended.contact_id,
+        ended.ended_on,
+        ended.end_known_on
+    from person_spells as ended
+    left join person_spells as continued
+        on
+            ended.contact_id = continued.contact_id
+            and ended.account_id = continued.account_id
+            and ended.ended_on = continued.started_on
+    where ended.ended_on is not null and continued.contact_id is null
+),
+
+-- Whoever leaves has left every record of theirs: a duplicate that nobody told of it ends as well.
+ends_told as (
+    select
+        open_spells.contact_id,
+        open_spells.account_id,
+        open_spells.started_on,
+        departures.ended_on,
+        departures.end_known_on,
+        row_number() over (
+            partition by open_spells.contact_id, open_spells.account_id, open_spells.started_on
+            order by departures.ended_on, departures.end_known_on, departures.contact_id
+        ) as end_rank
+    from person_spells as open_spells
+    inner join departures
+        on
+            open_spells.person_id = departures.person_id
+            and open_spells.account_id = departures.account_id
+            and open_spells.contact_id <> departures.contact_id
+            and open_spells.started_on < departures.ended_on
+    where open_spells.ended_on is null
+),
+
+ended_spells as (
+    select
+        person_spells.person_id,
+        person_spells.account_id,
+        person_spells.contact_id,
+        person_spells.level,
+        person_spells.roles,
+        person_spells.started_on,
+        person_spells.start_known_on,
+        coalesce(person_spells.ended_on, ends_told.ended_on) as ended_on,
+        coalesce(person_spells.end_known_on, ends_told.end_known_on) as end_known_on
+    from person_spells
+    left join ends_told
+        on
+            person_spells.contact_id = ends_told.contact_id
+            and person_spells.account_id = ends_told.account_id
+            and person_spells.started_on = ends_told.started_on
+            and person_spells.ended_on is null
+            and ends_told.end_rank = 1
 )
 
 select
@@ -94,8 +154,13 @@ select
     started_on,
     ended_on,
     greatest(started_on, start_known_on) as start_visible_on,
-    case when ended_on is not null then greatest(ended_on, coalesce(end_known_on, ended_on)) end
-        as end_visible_on,
+    case
+        when ended_on is not null
+            then
+                greatest(
+                    ended_on, coalesce(end_known_on, ended_on), greatest(started_on, start_known_on)
+                )
+    end as end_visible_on,
     level,
     roles
-from person_spells
+from ended_spells

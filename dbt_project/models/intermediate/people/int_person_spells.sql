@@ -45,7 +45,11 @@ ranked as (
         row_number() over (
             partition by person_id, account_id, spell_number
             order by open_until_on desc, started_on desc, contact_id desc
-        ) as newest_rank
+        ) as newest_rank,
+        -- Records that last as long as the spell: a duplicate that names no role takes none away.
+        open_until_on = max(open_until_on) over (
+            partition by person_id, account_id, spell_number
+        ) as is_last
     from numbered
 ),
 
@@ -59,6 +63,12 @@ joined_spells as (
         max(case when newest_rank = 1 then contact_id end) as contact_id,
         max(case when newest_rank = 1 then level end) as level,
         max(case when newest_rank = 1 then roles end) as roles,
+        max(case when is_last and {{ has_role('roles', 'champion') }} then 1 else 0 end)
+            as any_champion,
+        max(case when is_last and {{ has_role('roles', 'sponsor') }} then 1 else 0 end)
+            as any_sponsor,
+        max(case when is_last and {{ has_role('roles', 'economic_buyer') }} then 1 else 0 end)
+            as any_buyer,
         max(case when newest_rank = 1 then ended_on end) as ended_on,
         max(case when newest_rank = 1 then end_visible_on end) as end_visible_on
     from ranked
@@ -75,7 +85,7 @@ select
     end_visible_on,
     level,
     roles,
-    coalesce({{ has_role('roles', 'champion') }}, false) as is_champion,
-    coalesce({{ has_role('roles', 'sponsor') }}, false) as is_sponsor,
-    coalesce({{ has_role('roles', 'economic_buyer') }}, false) as is_economic_buyer
+    any_champion = 1 as is_champion,
+    any_sponsor = 1 as is_sponsor,
+    any_buyer = 1 as is_economic_buyer
 from joined_spells

@@ -136,7 +136,18 @@ ranked as (
         row_number() over (
             partition by person_id, account_id, seen_on, spell_number
             order by open_until_on desc, started_on desc, contact_id desc
-        ) as newest_rank
+        ) as newest_rank,
+        -- Of the records that last as long as the spell any may name a role: a duplicate that
+        -- names none takes none away.
+        max(case when {{ has_role('roles', 'champion') }} then open_until_on end) over (
+            partition by person_id, account_id, seen_on, spell_number
+        ) as champion_until_on,
+        max(case when {{ has_role('roles', 'sponsor') }} then open_until_on end) over (
+            partition by person_id, account_id, seen_on, spell_number
+        ) as sponsor_until_on,
+        max(case when {{ has_role('roles', 'economic_buyer') }} then open_until_on end) over (
+            partition by person_id, account_id, seen_on, spell_number
+        ) as economic_buyer_until_on
     from numbered
 ),
 
@@ -151,9 +162,9 @@ spells as (
         ended_on,
         level,
         roles,
-        coalesce({{ has_role('roles', 'champion') }}, false) as is_champion,
-        coalesce({{ has_role('roles', 'sponsor') }}, false) as is_sponsor,
-        coalesce({{ has_role('roles', 'economic_buyer') }}, false) as is_economic_buyer,
+        coalesce(champion_until_on = open_until_on, false) as is_champion,
+        coalesce(sponsor_until_on = open_until_on, false) as is_sponsor,
+        coalesce(economic_buyer_until_on = open_until_on, false) as is_economic_buyer,
         row_number() over (
             partition by person_id, account_id, seen_on
             order by case when ended_on is null then 0 else 1 end, spell_started_on desc
