@@ -76,7 +76,8 @@ people as (
         and firsts.relationship_visible_on <= observations.observed_on as is_new_relationship,
         coalesce(firsts.sales_visible_on <= observations.observed_on, false)
         and not coalesce(firsts.others_visible_on <= observations.observed_on, false)
-            as is_known_by_sales_only
+            as is_known_by_sales_only,
+        firsts.others_visible_on <= observations.observed_on as is_known_by_others
     from observations
     inner join states
         on
@@ -116,6 +117,17 @@ counts as (
                     then 1
             end
         ) as directors_known_by_sales_only,
+        count(
+            case
+                when
+                    not is_gone
+                    and level = 'director_plus' and is_known_by_others
+                    then 1
+            end
+        ) as directors_known_by_others,
+        min(case when is_sponsor then started_on end) as sponsor_joined_on,
+        min(case when not is_gone and level = 'director_plus' then started_on end)
+            as director_joined_on,
         count(
             case
                 when is_new_relationship and level = 'end_user' then 1
@@ -217,6 +229,8 @@ select
     case when counts.sponsor_in_place = 0 then counts.sponsor_left_on end as sponsor_lost_on,
     counts.champion_left_on as last_champion_left_on,
     counts.sponsor_left_on as last_sponsor_left_on,
+    counts.sponsor_joined_on,
+    counts.director_joined_on,
     counts.contacts,
     counts.contacts_end_user,
     counts.contacts_manager,
@@ -224,6 +238,7 @@ select
     counts.contacts_level_unknown,
     counts.related_contacts,
     counts.directors_known_by_sales_only,
+    counts.directors_known_by_others,
     counts.new_relationships,
     counts.new_relationships_end_user,
     counts.new_relationships_manager,
