@@ -7,7 +7,6 @@ Must not: wording (readers choose theirs; "associated with", never "because").
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -59,28 +58,40 @@ def reasons_json(x: Floats, contributions: Floats, medians: Floats, spec: Featur
     names, grouped = group_contributions(contributions, spec)
     columns = spec.columns
     members = [np.array([spec.groups[c] == n for c in columns]).nonzero()[0] for n in names]
-    texts: list[str] = []
-    for i in range(len(x)):
-        order = sorted(range(len(names)), key=lambda k: (-grouped[i, k], names[k]))
-        raising = [k for k in order if grouped[i, k] >= NEGLIGIBLE][:RAISING]
-        protective = [k for k in reversed(order) if grouped[i, k] <= -NEGLIGIBLE][:PROTECTIVE]
-        reasons: list[Mapping[str, object]] = []
-        for direction, sign, chosen in ((RAISES, 1.0, raising), (PROTECTS, -1.0, protective)):
-            for rank, k in enumerate(chosen, start=1):
-                j = int(members[k][np.argmax(sign * contributions[i, members[k]])])
-                reasons.append(
-                    {
-                        "rank": rank,
-                        "direction": direction,
-                        "group": names[k],
-                        "feature": columns[j],
-                        "value": _number(x[i, j]),
-                        "peer_median": _number(medians[i, j]),
-                        "contribution": float(grouped[i, k]),
-                    }
+    # All rows at once: the strongest feature of each group in either direction, and the order of
+    # the groups. A loop over rows and groups takes as long as the trees.
+    strongest = {
+        sign: np.column_stack([m[np.argmax(sign * contributions[:, m], axis=1)] for m in members])
+        for sign in (1.0, -1.0)
+    }
+    order = np.argsort(-grouped, axis=1, kind="stable")
+    sides = (
+        (RAISES, strongest[1.0], order[:, :RAISING], 1.0),
+        (PROTECTS, strongest[-1.0], order[:, ::-1][:, :PROTECTIVE], -1.0),
+    )
+    parts: list[list[str]] = [[] for _ in range(len(x))]
+    for direction, feature_of, chosen, sign in sides:
+        for rank in range(chosen.shape[1]):
+            group = chosen[:, rank]
+            rows = np.arange(len(x))
+            strength = grouped[rows, group]
+            told = np.flatnonzero(sign * strength >= NEGLIGIBLE)
+            feature = feature_of[told, group[told]]
+            for row, k, j, value, median, contribution in zip(
+                told.tolist(),
+                group[told].tolist(),
+                feature.tolist(),
+                x[told, feature].tolist(),
+                medians[told, feature].tolist(),
+                strength[told].tolist(),
+                strict=True,
+            ):
+                parts[row].append(
+                    f'{{"rank":{rank + 1},"direction":"{direction}","group":"{names[k]}",'
+                    f'"feature":"{columns[j]}","value":{_number(value)},'
+                    f'"peer_median":{_number(median)},"contribution":{contribution!r}}}'
                 )
-        texts.append(json.dumps(reasons, separators=(",", ":")))
-    return texts
+    return [f"[{','.join(reasons)}]" for reasons in parts]
 
 
 def importance(contributions: Floats, spec: FeatureSpec) -> list[dict[str, object]]:
@@ -114,12 +125,13 @@ def importance(contributions: Floats, spec: FeatureSpec) -> list[dict[str, objec
 
 def contributions_json(names: list[str], grouped: Floats) -> list[str]:
     """One JSON object a row: {group: contribution in log odds}."""
+    keys = [f"{json.dumps(name)}:" for name in names]
     return [
-        json.dumps(dict(zip(names, map(float, row), strict=True)), separators=(",", ":"))
-        for row in grouped
+        "{" + ",".join([f"{key}{value!r}" for key, value in zip(keys, row, strict=True)]) + "}"
+        for row in grouped.tolist()
     ]
 
 
-def _number(value: float) -> float | None:
+def _number(value: float) -> str:
     """A JSON number, or null where unknown."""
-    return None if np.isnan(value) else round(float(value), 6)
+    return "null" if value != value else repr(round(value, 6))
