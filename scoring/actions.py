@@ -203,16 +203,12 @@ class _Statistic:
 
         An end beyond e^8 is open: minus or plus infinity.
         """
-        if self(-self.REACH) < target:
-            return -np.inf
-        if self(self.REACH) > target:
-            return np.inf
+        if not self._enclose(target):
+            return -np.inf if self(-self.REACH) < target else np.inf
         low, high = self._bracket(target)
         # Two steps along the slope leave little to search.
         for _ in range(2):
-            nearest = min((low, high), key=lambda b: abs(self(b) - target))
-            point = self._known[nearest]
-            guess = nearest + (point.value - target) / max(point.slope, 1e-9)
+            guess = self._foreseen(min((low, high), key=lambda b: abs(self(b) - target)), target)
             if not low < guess < high:
                 break
             self(guess)
@@ -222,6 +218,24 @@ class _Statistic:
         return float(
             optimize.brentq(lambda b: self(b) - target, low, high, xtol=self.TOLERANCE, rtol=1e-15)
         )
+
+    def _enclose(self, target: float) -> bool:
+        """Go where the statistic should be ``target``, and on, until it has passed it."""
+        self(0.0)
+        beta = min(self._known, key=lambda b: abs(self(b) - target))
+        side = 1.0 if self(beta) >= target else -1.0
+        stride = max(abs(self._foreseen(beta, target) - beta), 0.05)
+        while (self(beta) - target) * side >= 0.0:
+            if abs(beta) >= self.REACH and beta * side > 0.0:
+                return False
+            beta = float(np.clip(beta + side * stride, -self.REACH, self.REACH))
+            stride *= 2.0
+        return True
+
+    def _foreseen(self, beta: float, target: float) -> float:
+        """Where the statistic meets ``target`` if it goes on as it does at a value known."""
+        point = self._known[beta]
+        return beta + (point.value - target) / max(point.slope, 1e-9)
 
     def _bracket(self, target: float) -> tuple[float, float]:
         """Neighbours among the values known, the statistic of one above and of one below."""

@@ -140,7 +140,8 @@ class FindingsConfig:
     Attributes:
         settle_days: days after a quarter's end before it is looked at; late records come in.
         enough_losses: lost renewals that are compared if there are as many: then an action done
-            before every third renewal is found in four of five cases if it goes with odds of 1.5.
+            before every third renewal is found in four of five cases if it goes with odds of 1.5,
+            though fifty are looked at.
         span_quarters: so many quarters up to the end are taken together at most.
         learn_quarters: renewals of so many quarters teach the risk that is adjusted for.
         trigger_quarters: so much of each account's time is searched for events and outcomes.
@@ -156,8 +157,8 @@ class FindingsConfig:
     """
 
     settle_days: int = 5
-    enough_losses: int = 300
-    span_quarters: int = 12
+    enough_losses: int = 600
+    span_quarters: int = 20
     learn_quarters: int = 20
     trigger_quarters: int = 20
     program_quarters: int = 12

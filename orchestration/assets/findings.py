@@ -42,7 +42,7 @@ def findings_assets() -> list[dg.AssetsDefinition]:
     pool="warehouse",
     description=(
         "Which actions stood beside more or fewer renewals, quarter by quarter, append-only: the "
-        "last eight at first, then each when it is over. A second run adds nothing."
+        "last four at first, then each when it is over. A second run adds nothing."
     ),
 )
 def action_findings(
@@ -76,7 +76,7 @@ def action_findings(
             ]
         )
 
-    return _found(context, installation, night, findings.ACTIONS, find, newest=8)
+    return _found(context, installation, night, findings.ACTIONS, find, newest=4)
 
 
 @dg.asset(

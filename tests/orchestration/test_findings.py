@@ -90,7 +90,7 @@ def quarters(installation: Installation, as_of: str) -> dict[str, list[dt.date]]
 def test_quarters_are_found_once_each(installation: Installation) -> None:
     first = quarters(installation, "2024-12-31")
     newest = dt.date(2024, 9, 30)
-    assert len(first["action_findings"]) == 8
+    assert len(first["action_findings"]) == 4
     assert first["action_findings"][-1] == newest
     assert first["trigger_findings"] == first["program_findings"] == [newest]
     files = {p: p.read_bytes() for p in installation.lake.glob("scores/**/*.parquet")}

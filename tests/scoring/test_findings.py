@@ -112,7 +112,7 @@ def test_as_many_quarters_as_hold_enough_losses() -> None:
         return day
 
     assert first(FindingsConfig(enough_losses=1)) == dt.date(2025, 1, 1)
-    assert first(FindingsConfig(enough_losses=10**6)) == dt.date(2022, 4, 1)
+    assert first(FindingsConfig(enough_losses=10**6, span_quarters=12)) == dt.date(2022, 4, 1)
     once = renewals[renewals["window_days"] == 90]
     of_quarter = once["final_on"].between("2025-01-01", "2025-03-31")
     lost = int((of_quarter & ~once["is_renewed"]).sum())

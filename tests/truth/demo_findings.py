@@ -77,7 +77,7 @@ def test_the_decoy_and_the_other_outcomes_are_not_found(marts: dict[str, pd.Data
 
 def test_nothing_good_is_said_to_lose_customers(marts: dict[str, pd.DataFrame]) -> None:
     found = marts["predictive_actions"]
-    assert found["quarter_end_on"].nunique() == 8
+    assert found["quarter_end_on"].nunique() == 4
     vendor = found[found["done_by"] == "vendor"]
     assert not vendor["verdict"].eq("predicts_loss").any()
     # Executives who are in touch are what keeps customers here, so some of their signs are found.

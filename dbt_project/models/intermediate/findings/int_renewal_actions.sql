@@ -1,8 +1,8 @@
 {#
-    The quarters whose findings may still be missing, and the three years that may stand behind the first of them. Older
+    The quarters whose findings may still be missing, and the five years that may stand behind the first of them. Older
     ones are found, and what is found stays.
 #}
-{% set kept_months = 60 %}
+{% set kept_months = 72 %}
 {% set first_records = {
     'activities': ('input_activities', 'event_at'),
     'activity_participants': ('input_activities', 'event_at'),
