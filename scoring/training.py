@@ -14,6 +14,7 @@ import platform
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import lightgbm
 import numpy as np
@@ -30,6 +31,7 @@ from scoring.config import TrainConfig
 from scoring.errors import LeakageError, ScoringError
 from scoring.frame import FeatureSpec, Leak, Prepared, data_hash, leaking, prepare
 from scoring.heads import Head, head_named
+from scoring.jobs import side_by_side
 from scoring.members import Member, mean_explanation
 from scoring.reasons import importance
 from scoring.ridge import fit_ridge
@@ -264,17 +266,21 @@ def walk(
         min_losses=config.fold_losses,
         eligible=eligible,
     )
-    raw: dict[str, list[Floats]] = {r: [] for r in recipes}
-    for fold in folds:
+
+    def logits_of(fold: Fold, part: str) -> Floats:
         train = _some_accounts(prepared, fold.train, config)
-        x, y, test = prepared.x[train], prepared.y[train], prepared.x[fold.test]
-        # The blend's ridge is the ridge: each algorithm is fitted once a fold.
-        logits = {
-            part: fit_part(part, x, y, prepared.spec, config).raw_logit(test)
-            for part in sorted({part for recipe in recipes for part in PARTS[recipe]})
-        }
+        fitted = fit_part(part, prepared.x[train], prepared.y[train], prepared.spec, config)
+        return fitted.raw_logit(prepared.x[fold.test])
+
+    # The blend's ridge is the ridge: each algorithm is fitted once a fold.
+    parts = sorted({part for recipe in recipes for part in PARTS[recipe]})
+    wanted = [(k, part) for k in range(len(folds)) for part in parts]
+    found = side_by_side([partial(logits_of, folds[k], part) for k, part in wanted])
+    logits = dict(zip(wanted, found, strict=True))
+    raw: dict[str, list[Floats]] = {r: [] for r in recipes}
+    for k in range(len(folds)):
         for recipe in recipes:
-            mean = np.mean([logits[part] for part in PARTS[recipe]], axis=0)
+            mean = np.mean([logits[k, part] for part in PARTS[recipe]], axis=0)
             raw[recipe].append(np.asarray(mean, dtype=np.float64))
     if not folds:
         return OutOfTime(np.zeros(0, dtype=np.int64), [], {})
@@ -319,7 +325,8 @@ def fit_recipe(
     recipe: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig
 ) -> tuple[Member, ...]:
     """The members of one recipe, fitted; none for the segment's rate."""
-    return tuple(fit_part(part, x, y, spec, config) for part in PARTS[recipe])
+    parts = PARTS[recipe]
+    return tuple(side_by_side([partial(fit_part, p, x, y, spec, config) for p in parts]))
 
 
 def fit_part(part: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig) -> Member:
@@ -374,13 +381,15 @@ def _replicates(
     # Of a very large frame as many groups are drawn as keep each small, and the first are fitted.
     drawn = max(groups, -(-len(training) // config.fold_rows)) if is_large else groups
     group = _groups_of(training.rows["account_id"], drawn, str(config.seed))
-    fitted: list[tuple[Member, ...]] = []
-    for g in range(groups):
-        mask = group == g if is_large else group != g
-        x, y = training.x[mask], training.y[mask]
-        if len(np.unique(y)) < 2:
-            continue
-        fitted.append(fit_recipe(recipe, x, y, training.spec, config))
+    masks = [group == g if is_large else group != g for g in range(groups)]
+    masks = [mask for mask in masks if len(np.unique(training.y[mask])) == 2]
+
+    def without_or_with(mask: Bools, part: str) -> Member:
+        return fit_part(part, training.x[mask], training.y[mask], training.spec, config)
+
+    parts = PARTS[recipe]
+    members = side_by_side([partial(without_or_with, mask, p) for mask in masks for p in parts])
+    fitted = [tuple(members[k : k + len(parts)]) for k in range(0, len(members), len(parts))]
     n = len(fitted)
     if n < 2:
         return (), 0.0

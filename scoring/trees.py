@@ -6,7 +6,6 @@ Must not: choosing rows; calibration.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ import numpy as np
 from scoring.arrays import Floats
 from scoring.config import TreeParams
 from scoring.errors import FrameError
+from scoring.jobs import cores
 
 MANY_ROWS = 200_000
 """Training rows from which threads win more than their waiting costs."""
@@ -83,6 +83,7 @@ def fit_trees(
     """
     if len(np.unique(y)) < 2:
         raise FrameError("trees need outcomes that differ among their training rows")
+    used = threads if len(y) < MANY_ROWS else max(threads, cores())
     settings: dict[str, Any] = {
         "objective": objective,
         "learning_rate": params.learning_rate,
@@ -91,7 +92,7 @@ def fit_trees(
         "lambda_l2": params.l2,
         "min_data_in_leaf": params.min_rows(len(y)),
         "seed": seed,
-        "num_threads": threads if len(y) < MANY_ROWS else max(threads, _cores()),
+        "num_threads": used,
         "deterministic": True,
         "force_row_wise": True,
         "verbosity": -1,
@@ -99,13 +100,9 @@ def fit_trees(
     data = lgb.Dataset(x, y, feature_name=list(features), free_raw_data=True)
     booster = lgb.train(settings, data, num_boost_round=params.rounds)
     # Predict with the model as read back: what is stored is what is served.
-    return TreeModel.from_text(str(booster.model_to_string()))
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    allowed = getattr(os, "sched_getaffinity", None)
-    return len(allowed(0)) if allowed else os.cpu_count() or 1
+    text = str(booster.model_to_string())
+    # The text tells how many threads there were: on another machine it would be another model.
+    return TreeModel.from_text(text.replace(f"[num_threads: {used}]", f"[num_threads: {threads}]"))
 
 
 def _threads(rows: int) -> int:
