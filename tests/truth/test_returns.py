@@ -231,14 +231,9 @@ def lost_deals(case: Case) -> pd.DataFrame:
     both = lost.merge(sales, on="account_id", suffixes=("", "_later"))
     both = both[both["opportunity_id"].ne(both["opportunity_id_later"])]
     again = both[both["created_on_later"].ge(both["close_on"])]
-    # A back-dated contract serves and bills before its deal is entered, and who buys a customer is
-    # served from then on.
+    # A back-dated contract serves before its deal is entered; merged accounts have one past.
     terms = case.truth("truth_terms")
-    merged = case.truth("truth_merges").set_index("losing_account_id")["merged_at"]
-    merged_on = terms["account_id"].map(merged).dt.tz_localize(None).dt.normalize()
-    carried = terms[~terms["ended_on"].lt(merged_on)]
-    served = carried["start_on"].where(~carried["start_on"].lt(merged_on), merged_on)
-    served = served.groupby(carried["account_id"].map(survivors)).min()
+    served = terms.groupby(terms["account_id"].map(survivors))["start_on"].min()
     served_from = lost["account_id"].map(served)
     served_from = served_from.where(served_from.ge(lost["close_on"]))
     won = both[both["is_won_later"] & both["close_on_later"].ge(both["close_on"])]

@@ -37,12 +37,13 @@ employees as (
     where is_employed
 ),
 
+-- Months given away under a contract are service, a trial is not.
 subscription_states as (
     select
         account_id,
-        {{ utc_date('valid_from') }} as paid_from_on
+        {{ utc_date('valid_from') }} as served_from_on
     from {{ ref('fct_subscription_states') }}
-    where is_paying
+    where status <> 'trialing'
 ),
 
 touches as (
@@ -127,7 +128,7 @@ losses as (
     where opportunity_type = 'new_business' and is_closed and not is_won
 ),
 
--- What became of the account: other deals since, and who pays without one.
+-- What became of the account: other deals since, and who is served without one.
 later_deals as (
     select
         losses.opportunity_id,
@@ -159,10 +160,10 @@ other_wins as (
     group by losses.opportunity_id
 ),
 
-first_paid as (
+first_served as (
     select
         account_id,
-        min(paid_from_on) as first_paid_on
+        min(served_from_on) as first_served_on
     from subscription_states
     group by account_id
 ),
@@ -180,19 +181,19 @@ dated as (
         coalesce(later_deals.has_open_deal = 1, false) as has_open_deal,
         case
             when
-                first_paid.first_paid_on >= losses.lost_on
+                first_served.first_served_on >= losses.lost_on
                 and (
                     other_wins.deal_won_on is null
-                    or first_paid.first_paid_on < other_wins.deal_won_on
+                    or first_served.first_served_on < other_wins.deal_won_on
                 )
-                then first_paid.first_paid_on
+                then first_served.first_served_on
             else other_wins.deal_won_on
         end as won_on,
-        coalesce(first_paid.first_paid_on < losses.lost_on, false) as was_customer_before
+        coalesce(first_served.first_served_on < losses.lost_on, false) as was_customer_before
     from losses
     left join later_deals on losses.opportunity_id = later_deals.opportunity_id
     left join other_wins on losses.opportunity_id = other_wins.opportunity_id
-    left join first_paid on losses.account_id = first_paid.account_id
+    left join first_served on losses.account_id = first_served.account_id
 ),
 
 -- A customer is kept close for other reasons: seen from the eve of the win, else from now.
