@@ -513,12 +513,16 @@ def _limits(versions: Sequence[Version]) -> list[str]:
 
 
 def _why_no_model(one: Version) -> str:
-    cold = one.manifest["parameters"]["cold_start"]
-    return (
-        f"**No model serves**: {one.manifest['losses']} lost renewals, {cold['min_losses']} are "
-        f"needed, and skill out of time ({one.manifest['calibration']}). Accounts are shown the "
-        "rate of their segment."
+    losses, needed = (
+        one.manifest["losses"],
+        one.manifest["parameters"]["cold_start"]["min_losses"],
     )
+    why = (
+        f"{losses} lost renewals, {needed} are needed"
+        if losses < needed
+        else f"{one.manifest['calibration']}, with {losses} lost renewals"
+    )
+    return f"**No model serves**: {why}. Accounts are shown the rate of their segment."
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
