@@ -21,6 +21,8 @@ import pytest
 from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
+from orchestration.assets.score_checks import FEATURE_DRIFT, TRAINING_RANGE
+from orchestration.assets.scores import HISTORY
 from orchestration.dbt import load_parsed
 from orchestration.installation import DBT_PROJECT, Installation
 from publishing.publish import PUBLIC_SCHEMAS, content
@@ -39,7 +41,9 @@ MARTS = (
     "renewals.renewals",
     "renewals.renewal_calendar",
     "renewals.departure_drivers",
+    "renewals.predictive_actions",
     "renewals.program_results",
+    "renewals.trigger_discovery",
     "renewals.churn_risk",
     "cohorts.revenue_retention",
     "cohorts.cohort_retention",
@@ -74,7 +78,13 @@ def test_no_view_and_no_staging_is_published(night: NightOutcome) -> None:
 def test_every_check_of_the_night_passed(night: NightOutcome) -> None:
     evaluations = night.result.get_asset_check_evaluations()
     assert len(evaluations) > 100
-    assert [e.check_name for e in evaluations if not e.passed] == []
+    failed = [e for e in evaluations if not e.passed]
+    # A young company has seen no long term end and counts users anew since last year: its models
+    # meet what they have not learnt from, and say so.
+    watched = [e for e in failed if e.asset_key == HISTORY]
+    assert {e.check_name for e in watched} <= {FEATURE_DRIFT, TRAINING_RANGE}
+    assert all(e.severity is dg.AssetCheckSeverity.WARN for e in watched)
+    assert [e.check_name for e in failed if e not in watched] == []
 
 
 def test_a_second_run_changes_no_published_table_and_loads_nothing(
