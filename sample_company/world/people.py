@@ -58,6 +58,8 @@ _MEAN_PROMOTION_DAYS = 4_000.0
 _LEFT_COMPANY_SHARE = 0.75
 _FOUND_AGAIN_SHARE = 0.42
 _CHAMPION, _SPONSOR, _ADMIN = 0, 1, 2
+#: Seat of a former user who led the new employer to us.
+_LED_HERE = 70
 
 
 def add_people(tables: Tables, noise: Noise, panel: Panel, duplicate_share: float = 0.06) -> Tables:
@@ -381,7 +383,7 @@ def _alumni_deals(noise: Noise, panel: Panel, lost_sight: pd.DataFrame) -> pd.Da
         came,
         target,
         start - days(noise.whole(1, 13, "people.alumni_start", came["person_key"].to_numpy())),
-        70,
+        _LED_HERE,
     )
 
 
@@ -406,7 +408,7 @@ def _next_spell(
             "generation": 0,
             "contact_key": np.where(same, old_key, fold(key, slot, 1)),
             "level": LEVELS[level],
-            "roles": np.where(slot == 70, "champion", "user"),
+            "roles": np.where(slot == _LED_HERE, "champion", "user"),
             "start": start,
             "known_on": start + days(noise.whole(5, 45, "people.move_known", key, slot)),
             "end": start
@@ -837,7 +839,7 @@ def _level_numbers(level: npt.NDArray[np.object_]) -> I64:
 def _opportunity_contacts(
     noise: Noise, panel: Panel, spells: pd.DataFrame, opportunities: pd.DataFrame
 ) -> pd.DataFrame:
-    """Who takes part in each deal: the executive, a manager, now and then a user."""
+    """Who takes part in each deal: the executive, a manager, a user, and who brought us along."""
     first = opportunities.sort_values("version_at", kind="stable").drop_duplicates("opportunity_id")
     accounts = pd.Series(panel.accounts.index, index=panel.accounts["account_id"])
     position = first["account_id"].map(accounts).to_numpy(dtype=np.int64)
@@ -879,6 +881,7 @@ def _opportunity_contacts(
                 }
             )
         )
+    parts.append(_brought_along(spells, first))
     roles = pd.concat(parts, ignore_index=True).drop_duplicates(["opportunity_id", "contact_id"])
     roles.insert(
         0,
@@ -886,3 +889,25 @@ def _opportunity_contacts(
         record_ids("00K", fold(key_of(roles["opportunity_id"]), key_of(roles["contact_id"]))),
     )
     return happened(roles, "known_at", panel.horizon)
+
+
+def _brought_along(spells: pd.DataFrame, deals: pd.DataFrame) -> pd.DataFrame:
+    """Former users who led their employer to us stand on its first deal, once they are known."""
+    led = spells[(spells["slot"] == _LED_HERE) & ~spells["is_duplicate"]]
+    new = deals[deals["opportunity_type"] == "new_business"].sort_values(
+        ["created_at", "opportunity_id"], kind="stable"
+    )
+    both = led[["contact_id", "account_id", "known_on"]].merge(
+        new.drop_duplicates("account_id")[["opportunity_id", "account_id", "created_at"]],
+        on="account_id",
+    )
+    known = both["known_on"].to_numpy().astype("datetime64[us]") + hours(18)
+    return pd.DataFrame(
+        {
+            "opportunity_id": both["opportunity_id"],
+            "contact_id": both["contact_id"],
+            "role": "Champion",
+            "is_primary": False,
+            "known_at": utc(np.maximum(known, naive(both["created_at"]))),
+        }
+    )

@@ -7,7 +7,6 @@ states as (
         states.visible_from_on,
         states.visible_to_on,
         states.started_on,
-        states.ended_on,
         states.level,
         {{ level_rank('states.level') }} as level_rank,
         states.is_gone,
@@ -15,8 +14,12 @@ states as (
         states.is_sponsor,
         states.is_champion or states.is_sponsor as is_in_role,
         lag(states.is_champion or states.is_sponsor) over knowledge as was_in_role,
-        lead(states.is_gone) over knowledge as is_gone_next,
-        lead(states.ended_on) over knowledge as ended_on_next
+        -- The end that was told first, at once or soon after the role had been taken away for it.
+        min(case when states.is_gone then states.ended_on end) over (
+            partition by states.person_id, states.account_id
+            order by states.visible_from_on
+            rows between 1 following and unbounded following
+        ) as ended_later_on
     from {{ ref('int_person_states') }} as states
     window
         knowledge as (
@@ -68,7 +71,8 @@ spells as (
         max(case when last_rank = 1 then level end) as last_level,
         max(case when is_champion then 1 else 0 end) = 1 as is_champion,
         max(case when is_sponsor then 1 else 0 end) = 1 as is_sponsor,
-        max(case when last_rank = 1 and is_gone_next then ended_on_next end) as left_on
+        max(case when last_rank = 1 and ended_later_on <= visible_to_on then ended_later_on end)
+            as left_on
     from ranked
     group by person_id, account_id, spell_number
 )
@@ -80,7 +84,7 @@ select
     known_from_on,
     known_to_on,
     -- Who leaves is lost on the day of leaving; who stays without the role, when that is written.
-    coalesce(least(left_on, known_to_on), known_to_on) as lost_on,
+    coalesce(left_on, known_to_on) as lost_on,
     promoted_on,
     case when left_on is not null then 'left' when known_to_on is not null then 'role_ended' end
         as loss_type,

@@ -49,8 +49,9 @@ customers as (
     group by account_id
 ),
 
--- A former user brings the product along: somebody on the deal worked at another customer before,
--- joined this company at most 18 months before the deal opened, and was active there.
+-- A former user brings the product along: somebody on the deal worked at another customer before
+-- and joined this company at most 18 months before the deal opened. The CRM meets people after they
+-- come, often through the deal: whoever is entered before it closes was there.
 drags as (
     select
         opportunities.opportunity_id,
@@ -63,7 +64,7 @@ drags as (
         on
             persons.person_id = here.person_id
             and opportunities.account_id = here.account_id
-            and opportunities.created_on >= here.started_on
+            and coalesce(opportunities.closed_on, cast('9999-12-31' as date)) >= here.started_on
             and opportunities.created_on <= {{ months_after('here.started_on', 18) }}
     inner join {{ ref('int_person_spells') }} as before
         on
