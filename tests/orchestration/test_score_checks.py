@@ -22,9 +22,11 @@ from orchestration.assets.score_checks import (
 from orchestration.assets.scores import HISTORY, training_cutoff
 from orchestration.installation import Installation, Night
 from scoring import history, registry
+from scoring.config import TreeParams
 from tests.scoring.worlds import AS_OF, BANDS, SCORED_AT, world
 
-QUICK = scoring.TrainConfig(replicates=0, origins=1)
+FEW_TREES = TreeParams(40, 8, 3, 0.1, 5.0, 30)
+QUICK = scoring.TrainConfig(replicates=0, origins=1, trees=FEW_TREES, tiny_trees=FEW_TREES)
 ALL = {FEATURE_DRIFT, MISSING_RATES, TRAINING_RANGE, MATURED}
 
 

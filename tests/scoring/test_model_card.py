@@ -19,13 +19,15 @@ import pytest
 
 import scoring
 from scoring import model_card, registry
+from scoring.config import TreeParams
 from scoring.errors import RegistryError
 from tests.scoring.worlds import AS_OF, SCORED_AT, with_losses, world
 
 TOLD = Path(__file__).with_name("card")
 PAGE = Path(__file__).parents[2] / "docs" / "model-card.md"
 TEXTS = ("manifest.json", "metrics.json", "calibrator.json", "reference.json")
-QUICK = scoring.TrainConfig(replicates=0)
+FEW_TREES = TreeParams(40, 8, 3, 0.1, 5.0, 30)
+QUICK = scoring.TrainConfig(replicates=0, origins=3, trees=FEW_TREES, tiny_trees=FEW_TREES)
 NUMBER = re.compile(r"(?<![\w.])\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 
 
