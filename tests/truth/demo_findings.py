@@ -80,10 +80,12 @@ def test_nothing_good_is_said_to_lose_customers(marts: dict[str, pd.DataFrame]) 
     assert found["quarter_end_on"].nunique() == 4
     vendor = found[found["done_by"] == "vendor"]
     assert not vendor["verdict"].eq("predicts_loss").any()
-    # Executives who are in touch are what keeps customers here, so some of their signs are found.
-    warm = found[found["action"].isin(WARM) & found["quarters_in_a_row"].gt(0)]
-    assert len(warm)
-    assert warm["odds_ratio_low"].gt(1.0).all()
+    # Executives who are in touch are what keeps customers here: at equal risk foreseen, too.
+    now = found[found["is_current"] & found["segment"].eq("all") & found["window_days"].eq(365)]
+    warm = now[now["action"].isin(WARM)]
+    assert len(warm) == len(WARM)
+    assert warm["odds_ratio"].gt(1.0).all()
+    assert warm["odds_ratio_low"].gt(1.0).any()
 
 
 def test_what_was_given_to_the_healthy_is_not_called_a_success(
