@@ -191,8 +191,8 @@ item_states as (
     window items as (partition by subscription_item_id order by valid_from)
 ),
 
--- Seats of what is paid for before and after; a new product or a new contract is another matter, and
--- what changes on the day on which a term begins is the renewal itself.
+-- Seats of what is paid for before and after; a new product or contract is another matter, and what
+-- changes on the day on which a term begins is the renewal itself.
 resized as (
     select
         item_states.account_id,

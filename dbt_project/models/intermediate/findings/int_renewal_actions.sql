@@ -1,6 +1,6 @@
 {#
-    The quarters whose findings may still be missing, and the five years that may stand behind the first of them. Older
-    ones are found, and what is found stays.
+    The quarters whose findings may still be missing, and the five years that may stand behind the
+    first of them. Older ones are found, and what is found stays.
 #}
 {% set kept_months = 72 %}
 {% set first_records = {

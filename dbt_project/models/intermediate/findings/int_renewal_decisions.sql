@@ -13,7 +13,8 @@ terms as (
             when outcome = 'lost'
                 then least(coalesce(notice_on, due_on), coalesce(ended_on, due_on), due_on)
         end as left_on,
-        least(coalesce(notice_on, due_on), coalesce(renewed_on, due_on), due_on) as undecided_until_on,
+        least(coalesce(notice_on, due_on), coalesce(renewed_on, due_on), due_on)
+            as undecided_until_on,
         due_arr_usd,
         is_evergreen,
         outcome = 'lost' as is_lost

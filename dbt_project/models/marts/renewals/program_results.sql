@@ -140,7 +140,7 @@ others as (
     group by counted.program_id, counted.outcome_measure
 ),
 
--- Where nobody drew lots: the newest comparison with those who could have been enrolled and were not.
+-- Where nobody drew lots: the newest comparison with those who could have been enrolled too.
 compared as (
     select
         program_id,
