@@ -7,8 +7,9 @@ column, what was expected and what was found, so that a failing test needs no se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import date
+from typing import Any
 
 import pandas as pd
 
@@ -85,6 +86,12 @@ def compare(
             pd.DataFrame({"key": label, "column": column, "expected": left, "found": right})[rows]
         )
     return pd.concat(parts, ignore_index=True)[DIFFERENCE_COLUMNS]
+
+
+def precision_and_recall(found: Set[Any], true: Set[Any]) -> tuple[float, float]:
+    """Shares of the found that are true, and of the true that are found."""
+    both = len(found & true)
+    return both / len(found), both / len(true)
 
 
 def _cents(values: pd.Series) -> pd.Series:

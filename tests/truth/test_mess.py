@@ -15,7 +15,12 @@ import pytest
 
 from sample_company.world.build import World
 from sample_company.world.schema import CURRENCIES
-from tests.truth.compare import DIFFERENCE_COLUMNS, compare_survival, differences
+from tests.truth.compare import (
+    DIFFERENCE_COLUMNS,
+    compare_survival,
+    differences,
+    precision_and_recall,
+)
 from tests.truth.conftest import Case
 
 
@@ -141,12 +146,6 @@ def test_usage_is_counted_once_however_often_and_late_it_comes(case: Case) -> No
         check_names=False,
         check_index_type=False,
     )
-
-
-def precision_and_recall(found: set[object], true: set[object]) -> tuple[float, float]:
-    """Shares of the found that are true, and of the true that are found."""
-    both = len(found & true)
-    return both / len(found), both / len(true)
 
 
 def pairs_of(frame: pd.DataFrame, group: str, member: str) -> set[object]:
