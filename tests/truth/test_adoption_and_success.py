@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from sample_company.world.offer import DECOY, STICKY
-from sample_company.world.usage import iter_usage_days
+from sample_company.world.usage import Usage
 from tests.truth.compare import compare
 from tests.truth.conftest import Case
 
@@ -52,8 +52,9 @@ def events(case: Case, month_end: pd.Timestamp) -> pd.DataFrame:
     """Events of the 90 days up to the month-end that were received by its end, each once."""
     first = (month_end - pd.Timedelta(days=FEATURE_DAYS - 1)).date()
     assert pd.Timestamp(first, tz="UTC") >= case.events_from()
-    days = iter_usage_days(case.world, first, month_end.date())
-    told = pd.concat([rows for _, rows in days], ignore_index=True)
+    usage = Usage.of(case.world.tables, case.world.config, since=first)
+    days = usage.days(first, month_end.date())
+    told = pd.concat([rows for _, parts in days for rows in parts], ignore_index=True)
     told = told.drop_duplicates("message_id")
     told["day"] = told["event_at"].dt.tz_localize(None).dt.normalize()
     return told[told["day"].between(pd.Timestamp(first), month_end)]
@@ -106,8 +107,7 @@ def test_feature_adoption(
         held["entitled_from"].le(month_end)
         & (held["entitled_to"].isna() | held["entitled_to"].gt(month_end))
     ]
-    entitled = held.assign(account_id=held["account_id"].map(survivors))
-    entitled = entitled.groupby("account_id")["feature_id"].nunique()
+    entitled = held.groupby(held["account_id"].map(survivors))["feature_id"].nunique()
     measured = found[found["usage_basis"].eq("daily")].set_index("account_id")
     assert len(measured) > 40
     may = entitled.reindex(measured.index)
