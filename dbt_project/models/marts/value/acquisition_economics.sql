@@ -9,6 +9,7 @@ deals as (
         opportunity_id,
         account_id,
         opportunity_type,
+        lower(trim(lead_source)) as lead_source,
         closed_on,
         {{ month_end('closed_on') }} as closed_month,
         cast({{ dbt.date_trunc('quarter', 'closed_on') }} as date) as quarter_start_on,
@@ -73,6 +74,7 @@ wins as (
                 then accounts.acquisition_origin
             when deals.is_rip_and_replace then 'rip_and_replace'
             when deals.is_preference_drag then 'alumni_led'
+            when sources.acquisition_origin is not null then sources.acquisition_origin
             when lost_before.deals_lost_before > 0 then 'lost_deal'
             else 'new_prospect'
         end as acquisition_origin
@@ -80,6 +82,7 @@ wins as (
     inner join accounts on deals.account_id = accounts.account_id
     left join returns on deals.account_id = returns.account_id
     left join lost_before on deals.opportunity_id = lost_before.opportunity_id
+    left join {{ ref('lead_source_origins') }} as sources on deals.lead_source = sources.lead_source
     where deals.is_won
 ),
 
