@@ -445,17 +445,20 @@ select
     contacts_manager,
     contacts_director_plus,
     contacts_level_unknown,
-    related_contacts,
+    case when are_people_recorded then related_contacts end as related_contacts,
     people_in_touch_180d,
     level_diversity as diversity_index,
-    new_relationships,
-    new_relationships_end_user,
-    new_relationships_manager,
-    new_relationships_director_plus,
+    {% for measure in [
+        'new_relationships', 'new_relationships_end_user', 'new_relationships_manager',
+        'new_relationships_director_plus',
+    ] -%}
+        case when are_people_recorded then {{ measure }} end as {{ measure }},
+    {% endfor -%}
     contacts_departed_12m,
     directors_departed_12m,
     {{ share_of('contacts_departed_12m', 'avg_contacts_12m') }} as contact_turnover_rate,
-    directors_known_by_sales_only as executives_known_by_sales_only,
+    case when are_people_recorded then directors_known_by_sales_only end
+        as executives_known_by_sales_only,
     cast(days_since_director_touch as bigint) as days_since_director_touch,
     visits_12m,
     {% for level in ['end_user', 'manager', 'director_plus'] -%}

@@ -330,6 +330,11 @@ acts_recorded as (
     from advocacy
 ),
 
+roles_recorded as (
+    select count(*) > 0 as are_roles_recorded
+    from {{ ref('input_opportunity_contacts') }}
+),
+
 judged as (
     select
         gone.person_id,
@@ -347,11 +352,13 @@ judged as (
             as are_touches_known,
         gone.person_type = 'ex_customer' and invitations_recorded.from_on is not null
             as are_invitations_known,
-        gone.person_type = 'ex_customer' and acts_recorded.from_on is not null as are_acts_known
+        gone.person_type = 'ex_customer' and acts_recorded.from_on is not null as are_acts_known,
+        gone.person_type = 'ex_customer' and roles_recorded.are_roles_recorded as are_deals_known
     from gone
     cross join touches_recorded
     cross join invitations_recorded
     cross join acts_recorded
+    cross join roles_recorded
     left join rivals_used
         on
             gone.destination_account_id = rivals_used.account_id
@@ -393,12 +400,10 @@ select
             then cast(coalesce(vouched.advocacy_acts_since_move, 0) as bigint)
     end as advocacy_acts_since_move,
     case
-        when gone.person_type = 'ex_customer'
-            then cast(coalesce(brought.deals_brought, 0) as bigint)
+        when judged.are_deals_known then cast(coalesce(brought.deals_brought, 0) as bigint)
     end as deals_brought,
-    case
-        when gone.person_type = 'ex_customer' then cast(coalesce(brought.deals_won, 0) as bigint)
-    end as deals_won,
+    case when judged.are_deals_known then cast(coalesce(brought.deals_won, 0) as bigint) end
+        as deals_won,
     cast(brought.arr_won_usd as decimal(18, 2)) as arr_won_usd,
     cast(brought.arr_now_usd as decimal(18, 2)) as arr_now_usd,
     gone.was_champion,
