@@ -189,7 +189,9 @@ def test_where_the_vendor_counts_something_else(case: Case) -> None:
     by_metric = late.groupby("is_customer_metric")["attainment"].agg(["mean", "size"])
     assert by_metric.loc[True, "size"] >= ENOUGH
     if False in by_metric.index and by_metric.loc[False, "size"] >= ENOUGH:
-        assert by_metric.loc[False, "mean"] < by_metric.loc[True, "mean"] / 2, "no success of theirs"
+        assert by_metric.loc[False, "mean"] < by_metric.loc[True, "mean"] / 2, (
+            "no success of theirs"
+        )
 
 
 def test_nps_of_every_customer(case: Case, month_end: pd.Timestamp, survivors: pd.Series) -> None:
