@@ -1,4 +1,4 @@
-{# Share of the seats, or of the features entitled to, from which on the product counts as adopted. #}
+{# Share of the seats, or of the entitled features, from which on the product counts as adopted. #}
 {% set adopted_share = 0.5 %}
 with
 

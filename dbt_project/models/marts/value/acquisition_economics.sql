@@ -32,7 +32,7 @@ accounts as (
     from {{ ref('dim_accounts') }}
 ),
 
--- Who came back carries the origin of the return; how it was won at first is told by the first deal.
+-- Who came back carries the origin of the return; the first deal tells how it was won at first.
 returns as (
     select
         account_id,
@@ -217,7 +217,7 @@ outcomes as (
     left join first_paid on wins.opportunity_id = first_paid.opportunity_id
 ),
 
--- Every origin has every quarter from the first win of all on, so that a quarter without wins is one.
+-- Every origin has every quarter from the first win of all on: one without wins is a quarter too.
 origins as (
     select distinct acquisition_origin
     from wins

@@ -77,8 +77,9 @@ measured as (
         coalesce(
             measurements.checkpoint_month,
             cast(
-                3 * round({{ months_between('starts.started_on', 'measurements.measured_on') }} / 3.0)
-                as bigint
+                3 * round(
+                    {{ months_between('starts.started_on', 'measurements.measured_on') }} / 3.0
+                ) as bigint
             )
         ) as checkpoint_month,
         measurements.success_measurement_id,
