@@ -62,12 +62,20 @@ test: $(READY)  ## run the tests
 coverage: $(READY)  ## run the tests and count the lines they reach; fails below 85 %
 	@$(BIN)/python -m pytest $(TOGETHER) --cov --cov-report=term:skip-covered --cov-fail-under=85
 
+# Types are checked by one core, SQL by two: together they wait for nothing.
 .PHONY: lint
 lint: $(READY)  ## check style, types, import rules and SQL
+	@$(MAKE) -j 2 --output-sync=target lint-python lint-sql
+
+.PHONY: lint-python
+lint-python: $(READY)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+.PHONY: lint-sql
+lint-sql: $(READY)
 	@! grep -rnE --include='*.sql' --exclude-dir=generic '^.{101,}' dbt_project/models dbt_project/tests \
 		|| { echo "SQL lines above have more than 100 columns" >&2; exit 1; }
 	@TENURE_LAKE=$(TENURE_HOME)/lake TENURE_WAREHOUSE=:memory: \
@@ -79,7 +87,7 @@ chaos: $(READY)  ## kill the night in each of its phases and compare what is pub
 
 .PHONY: truth
 truth: $(READY)  ## compare three small sample companies and the large one with what really happened
-	@$(BIN)/python -m pytest -p no:cacheprovider tests/scoring/simulations.py
+	@$(BIN)/python -m pytest -p no:cacheprovider tests/scoring/simulations.py tests/sample_company/streamed_company.py
 	@TENURE_TRUTH=three $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_*.py tests/truth/several_companies.py
 	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_*.py tests/truth/several_companies.py tests/truth/demo_scores.py tests/truth/demo_findings.py tests/truth/page_of_numbers.py
 

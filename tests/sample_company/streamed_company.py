@@ -1,4 +1,8 @@
-"""A company of any size is streamed whole, in blocks, and a run that was killed is carried on."""
+"""A company of any size is streamed whole, in blocks, and a run that was killed is carried on.
+
+The name keeps this out of `make test`: only benchmarks need such companies, and `make truth` names
+the file.
+"""
 
 from __future__ import annotations
 
