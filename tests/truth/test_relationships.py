@@ -203,6 +203,10 @@ def test_fans_of_rivals(case: Case, ids: Ids, jobs: pd.DataFrame) -> None:
     ]
     now = there.merge(before, on="person", suffixes=("", "_before"))
     now = now[now["account"].ne(now["account_before"]) & now["known_on_before"].lt(now["known_on"])]
+    # Fans are watched at customers; who joined a company that never was one threatens no renewal.
+    accounts = case.truth("truth_accounts")
+    customers = accounts.loc[accounts["first_contract_on"].notna(), "surviving_account_id"]
+    now = now[now["account"].isin(customers)]
     assert _rows(came, "person_id", "account_id") == _rows(now, "person", "account")
     counts = case.rows(
         "select account_id, competitor_fans from renewals.relationships"
