@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster_dbt import DagsterDbtTranslator
 from dagster_dbt.asset_utils import (
     DAGSTER_DBT_EXCLUDE_METADATA_KEY,
@@ -35,6 +34,7 @@ from dbt_common.events.functions import msg_to_dict
 from pydantic import PrivateAttr
 
 from orchestration.installation import DBT_PROJECT, Installation
+from orchestration.reading import reading
 from publishing.publish import PUBLIC_SCHEMAS, MartContract
 
 # Everything that reads stored scores is built after them; everything else before.
@@ -322,7 +322,7 @@ def _with_row_counts(
 def _row_counts(warehouse: Path) -> dict[str, int]:
     if not warehouse.exists():
         return {}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with reading(warehouse) as connection:
         rows = connection.execute(
             "select schema_name || '/' || table_name, estimated_size from duckdb_tables()"
         ).fetchall()

@@ -26,8 +26,8 @@ class Call:
         days_to_renewal: days to the due date; below zero it has passed.
         p_lost: probability that the renewal is lost; None where it was not scored.
         expected_loss_usd: that share of the revenue; None where it was not scored.
-        why_today: what is new or still stands and asks for a call; None where the night has no
-            watchlist, or where money at stake is all there is.
+        why_today: what is new or still stands and asks for a call; None where money at stake is
+            all there is.
         reasons: what the score is associated with, strongest first.
         has_plan: whether a plan is open and somebody accountable for it.
     """
@@ -54,8 +54,7 @@ class Headlines:
         paying_accounts: accounts that paid at that close.
         renewals_due, renewals_due_arr_usd: contract terms due within 90 days of the night.
         accounts_at_risk, at_risk_arr_usd: accounts in the high band, or doubted by their own owner.
-        calls: whom to call first, at most ten, in the order of the watchlist; in a night without
-            one, at-risk accounts first, then the others, by expected loss.
+        calls: whom to call first, at most ten, in the order of the watchlist.
     """
 
     month_end_on: date
@@ -109,11 +108,7 @@ def read(database: Path, as_of: date) -> Headlines | None:
         risk = connection.execute(
             "select count(*), coalesce(sum(arr_usd), 0) from renewals.churn_risk where is_at_risk"
         ).fetchone() or (0, Decimal(0))
-        has_watchlist = connection.execute(
-            "select count(*) > 0 from duckdb_tables()"
-            " where schema_name = 'renewals' and table_name = 'watchlist'"
-        ).fetchone() == (True,)
-        calls = connection.execute(_WATCHED if has_watchlist else _AT_STAKE).fetchall()
+        calls = connection.execute(_CALLS).fetchall()
     month, mrr, nrr, grr, paying = revenue
     return Headlines(
         month_end_on=month,
@@ -129,24 +124,16 @@ def read(database: Path, as_of: date) -> Headlines | None:
     )
 
 
-_CALL = """
-    coalesce(risk.account_name, risk.account_id), risk.segment, risk.arr_usd, risk.days_to_renewal,
-    risk.p_lost_next_renewal, risk.expected_loss_arr_usd,
-    [split_part(r, ', associated with', 1) for r in [risk.reason_1, risk.reason_2, risk.reason_3]],
-    risk.has_plan and risk.has_plan_owner
-"""
-_WATCHED = f"""
-    select watch.why_today, {_CALL}
+_CALLS = """
+    select
+        watch.why_today, coalesce(risk.account_name, risk.account_id), risk.segment, risk.arr_usd,
+        risk.days_to_renewal, risk.p_lost_next_renewal, risk.expected_loss_arr_usd,
+        [split_part(r, ', associated with', 1)
+         for r in [risk.reason_1, risk.reason_2, risk.reason_3]],
+        risk.has_plan and risk.has_plan_owner
     from renewals.watchlist as watch
     inner join renewals.churn_risk as risk on watch.account_id = risk.account_id
     order by watch.priority_rank
-    limit 10
-"""
-_AT_STAKE = f"""
-    select null, {_CALL}
-    from renewals.churn_risk as risk
-    where risk.expected_loss_arr_usd is not null
-    order by risk.is_at_risk desc, risk.expected_loss_arr_usd desc, risk.account_id
     limit 10
 """
 

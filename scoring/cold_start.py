@@ -70,17 +70,7 @@ def segment_rates(training: Prepared, rules: ColdStart) -> SegmentRates:
     segment's prior is the company-wide posterior mean worth ``segment_strength`` renewals, and at
     least Jeffreys' half loss: a segment without a loss is not a segment without risk.
     """
-    renewals = pd.DataFrame(
-        {
-            "id": training.renewal_ids(),
-            "segment": training.rows["segment"],
-            "y": training.y,
-            "observed_on": training.rows["observed_on"],
-        }
-    )
-    renewals = renewals[renewals["y"].notna()].sort_values(["observed_on", "id"], kind="stable")
-    # The segment that the account was in last, should it have changed within the term.
-    renewals = renewals.drop_duplicates("id", keep="last")
+    renewals = training.renewals()
     lost = float(renewals["y"].sum())
     a = rules.prior_rate * rules.prior_strength + lost
     b = (1.0 - rules.prior_rate) * rules.prior_strength + len(renewals) - lost

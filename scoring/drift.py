@@ -21,7 +21,7 @@ from scipy import stats
 
 from scoring.arrays import Bools, Floats, Ints
 from scoring.evaluation import Interval, benjamini_hochberg, clustered_slope, psi, psi_limit
-from scoring.frame import Prepared
+from scoring.frame import Prepared, as_days
 
 BINS = 10
 TOO_FEW = 50
@@ -86,9 +86,8 @@ class Reference:
         """The reference written by `to_text`."""
         record = json.loads(text)
         features = {
-            # References of before have no usual index.
             name: FeatureReference(
-                **{**r, "edges": tuple(r["edges"]), "counts": tuple(r["counts"])},
+                **{**r, "edges": tuple(r["edges"]), "counts": tuple(r["counts"])}
             )
             for name, r in record["features"].items()
         }
@@ -292,7 +291,7 @@ def matured(
     day = pd.Timestamp(as_of)
     renewals = outcomes.dropna(subset=["label_due_on"])
     renewals = renewals.drop_duplicates(["account_id", "label_due_on"], keep="last")
-    due, known = (_days(renewals[c]) for c in ("label_due_on", "label_known_on"))
+    due, known = (as_days(renewals[c]) for c in ("label_due_on", "label_known_on"))
     # Both outcomes could be final: before that the losses are known and the renewals are not.
     is_final = (known <= day) & (due + pd.Timedelta(days=grace_days) <= day)
     is_recent = due > day - pd.Timedelta(days=MATURED_DAYS)
@@ -306,7 +305,7 @@ def matured(
     told = pd.DataFrame(
         {
             "account_id": scores["account_id"].astype("str"),
-            "as_of": _days(scores["as_of"]),
+            "as_of": as_days(scores["as_of"]),
             "p": scores["p"].astype("float64"),
         }
     )
@@ -347,12 +346,6 @@ def _rise_p_value(before: float, n: int, now: float, m: int) -> float:
     pooled = (before * n + now * m) / (n + m)
     spread = float(np.sqrt(pooled * (1.0 - pooled) * (1.0 / n + 1.0 / m)))
     return 1.0 if spread == 0.0 else float(stats.norm.sf((now - before) / spread))
-
-
-def _days(column: pd.Series) -> pd.Series:
-    """Midnights, whatever the engine delivered them as."""
-    days: pd.Series = pd.to_datetime(column).astype("datetime64[us]").dt.normalize()
-    return days
 
 
 def _usual(known: Floats, edges: Floats, month: Ints) -> float:

@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from scoring.arrays import Bools, Floats, logit
+from scoring.calibration import fit_platt
 from scoring.errors import ScoringError
 
 
@@ -84,8 +85,6 @@ def calibration_line(y: Floats, p: Floats) -> tuple[float, float]:
     A slope below one means forecasts too extreme. NaN where the outcomes or the forecasts do not
     vary.
     """
-    from scoring.calibration import fit_platt  # the same regression, without smoothed targets
-
     z = logit(p)
     if len(np.unique(y)) < 2 or float(np.ptp(z)) == 0.0:
         return float("nan"), float("nan")
@@ -354,8 +353,6 @@ def clustered_slope(
     y: Floats, p: Floats, clusters: pd.Series, level: float = 0.95
 ) -> Interval | None:
     """Calibration slope with the interval of its clustered sandwich error; None where undefined."""
-    from scoring.calibration import fit_platt
-
     z = logit(p)
     if len(np.unique(y)) < 2 or float(np.ptp(z)) == 0.0:
         return None

@@ -25,7 +25,7 @@ from scoring.actions import ActionConfig
 from scoring.arrays import Floats, as_floats, sigmoid
 from scoring.errors import FrameError, ScoringError
 from scoring.evaluation import benjamini_hochberg
-from scoring.frame import FeatureSpec
+from scoring.frame import FeatureSpec, as_days
 from scoring.history import Table
 from scoring.ridge import fit_ridge
 from scoring.splits import grouped_folds
@@ -225,7 +225,7 @@ def action_findings(
     """
     _require(renewals, "renewals", RENEWALS)
     _require(done, "done", ("contract_term_id", "window_days", "action", "is_done"))
-    final_on = _days(renewals["final_on"])
+    final_on = as_days(renewals["final_on"])
     matured = final_on <= pd.Timestamp(quarter_end)
     learnt = matured & (final_on > _start(quarter_end, config.learn_quarters))
     begin = _span_begin(quarter_end, renewals[matured], config)
@@ -302,7 +302,7 @@ def trigger_findings(
     """
     _require(outcomes, "outcomes", ("outcome",))
     begin = _start(quarter_end, config.trigger_quarters) + pd.Timedelta(days=1)
-    first, last = _days(observed["observed_from"]), _days(observed["observed_to"])
+    first, last = as_days(observed["observed_from"]), as_days(observed["observed_to"])
     spans = observed.assign(
         observed_from=first.where(first >= begin, begin),
         observed_to=last.where(last <= pd.Timestamp(quarter_end), pd.Timestamp(quarter_end)),
@@ -421,7 +421,7 @@ class _Observed:
 
 
 def _keys(account_id: pd.Series, day: pd.Series) -> pd.Index:
-    days = _days(day).dt.strftime("%Y-%m-%d")
+    days = as_days(day).dt.strftime("%Y-%m-%d")
     return pd.Index([f"{a}|{d}" for a, d in zip(account_id, days, strict=True)], dtype="object")
 
 
@@ -479,17 +479,17 @@ def _chances(quarter_end: dt.date, features: pd.DataFrame, config: FindingsConfi
     """
     needed = ("account_id", "observed_on", "label_is_lost", "label_due_on", "label_known_on")
     _require(features, "features", (*needed, "notice_on"))
-    observed, due = _days(features["observed_on"]), _days(features["label_due_on"])
+    observed, due = as_days(features["observed_on"]), as_days(features["label_due_on"])
     final = pd.concat(
-        [_days(features["label_known_on"]), due + pd.Timedelta(days=config.grace_days)], axis=1
+        [as_days(features["label_known_on"]), due + pd.Timedelta(days=config.grace_days)], axis=1
     ).max(axis=1, skipna=False)
-    notice = _days(features["notice_on"])
+    notice = as_days(features["notice_on"])
     counted = features["label_is_lost"].notna() & (final <= pd.Timestamp(quarter_end))
     counted &= due > observed + pd.Timedelta(days=31)
     counted &= due <= observed + pd.Timedelta(days=config.horizon_days)
     counted &= ~(notice <= observed)
     # Who left inside the term before the round could not have been enrolled in it.
-    counted &= _days(features["label_known_on"]) > observed + pd.Timedelta(days=31)
+    counted &= as_days(features["label_known_on"]) > observed + pd.Timedelta(days=31)
     chances = features[counted].copy()
     chances["observed_on"] = observed[counted]
     chances["is_kept"] = 1 - chances["label_is_lost"].astype("int64")
@@ -505,7 +505,7 @@ def _rounds(
     """The table of one programme: who could have been enrolled at each round, and who was."""
     accounts = enrolments["account_id"].astype("str")
     treated = enrolments["is_comparable"].astype("bool") & (enrolments["arm"] == "treated")
-    day = _days(enrolments["enrolled_on"])
+    day = as_days(enrolments["enrolled_on"])
     look = day - pd.offsets.MonthEnd(1)
     round_of = dict(zip(accounts[treated], look[treated], strict=True))
     begin = _start(quarter_end, config.program_quarters)
@@ -579,7 +579,7 @@ def _span_begin(
 ) -> pd.Timestamp:
     """Last day before the renewals that are compared."""
     lost = matured[~matured["is_renewed"].astype("bool")]
-    final_on = _days(lost.drop_duplicates("contract_term_id")["final_on"])
+    final_on = as_days(lost.drop_duplicates("contract_term_id")["final_on"])
     begin = _start(quarter_end, 1)
     for quarters in range(1, config.span_quarters + 1):
         begin = _start(quarter_end, quarters)
@@ -591,17 +591,6 @@ def _span_begin(
 def _start(quarter_end: dt.date, quarters: int) -> pd.Timestamp:
     """Last day of the quarter before the first of so many."""
     return pd.Timestamp(quarter_end) - pd.offsets.QuarterEnd(quarters)
-
-
-def _days(column: pd.Series) -> pd.Series:
-    """Midnights, whatever the engine delivered; missing stays missing."""
-    try:
-        days = pd.to_datetime(column, errors="raise")
-    except (ValueError, TypeError) as error:
-        raise FrameError(f"column {column.name} holds something that is no date") from error
-    if getattr(days.dt, "tz", None) is not None:
-        days = days.dt.tz_convert("UTC").dt.tz_localize(None)
-    return days.astype("datetime64[us]").dt.normalize()
 
 
 def _require(frame: pd.DataFrame, name: str, needed: Sequence[str]) -> None:

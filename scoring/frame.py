@@ -22,6 +22,7 @@ import pandas as pd
 
 from scoring.arrays import Bools, Floats, Ints, as_floats
 from scoring.errors import FrameError, LeakageError
+from scoring.evaluation import auc
 
 KEYS = ("account_id", "observed_on")
 CONTEXT = (
@@ -163,6 +164,19 @@ class Prepared:
         ids: pd.Series = self.rows["account_id"] + "|" + day_texts(self.rows["label_due_on"])
         return ids
 
+    def renewals(self) -> pd.DataFrame:
+        """Distinct labelled renewals: id, y, and the segment that the account was in last."""
+        table = pd.DataFrame(
+            {
+                "id": self.renewal_ids(),
+                "segment": self.rows["segment"],
+                "y": self.y,
+                "observed_on": self.rows["observed_on"],
+            }
+        )
+        table = table[table["y"].notna()].sort_values(["observed_on", "id"], kind="stable")
+        return table.drop_duplicates("id", keep="last")
+
     def losses(self) -> int:
         """Distinct lost renewals among the labelled rows (not rows: a term has twelve)."""
         return int(self.renewal_ids()[self.y == 1.0].nunique())
@@ -199,7 +213,7 @@ def prepare(
 
     rows = frame.loc[:, named].copy()
     for column in ("observed_on", "next_due_on", "label_known_on", "label_due_on"):
-        rows[column] = as_days(rows[column], column)
+        rows[column] = as_days(rows[column])
     if rows[list(KEYS)].isna().any().any():
         raise FrameError("feature frame has rows without account_id or observed_on")
     rows["account_id"] = rows["account_id"].astype("str")
@@ -331,8 +345,6 @@ def data_hash(prepared: Prepared) -> str:
 
 def _separation(values: Floats, y: Floats) -> float:
     """Area under the curve, folded so that either direction counts."""
-    from scoring.evaluation import auc  # evaluation stands alone; this keeps the modules acyclic
-
     area = auc(y, values)
     return 0.5 if np.isnan(area) else max(area, 1.0 - area)
 
@@ -344,7 +356,7 @@ def day_texts(days: pd.Series) -> pd.Series:
     return texts.iloc[codes].set_axis(days.index)
 
 
-def as_days(column: pd.Series, name: str) -> pd.Series:
+def as_days(column: pd.Series) -> pd.Series:
     """Midnights of a column of dates, whatever the engine delivered them as.
 
     Raises:
@@ -353,7 +365,7 @@ def as_days(column: pd.Series, name: str) -> pd.Series:
     try:
         days = pd.to_datetime(column, errors="raise")
     except (ValueError, TypeError) as error:
-        raise FrameError(f"column {name} holds something that is no date") from error
+        raise FrameError(f"column {column.name} holds something that is no date") from error
     if getattr(days.dt, "tz", None) is not None:
         days = days.dt.tz_convert("UTC").dt.tz_localize(None)
     return days.astype("datetime64[us]").dt.normalize()

@@ -46,9 +46,9 @@ def monthly_frame(frame: pd.DataFrame, grace_days: int = 60) -> pd.DataFrame:
     if missing:
         raise FrameError(f"feature frame lacks columns: {', '.join(missing)}")
     own = frame.reset_index(drop=True)
-    observed = as_days(own["observed_on"], "observed_on")
-    due = as_days(own["next_due_on"], "next_due_on")
-    known = as_days(own["label_known_on"], "label_known_on")
+    observed = as_days(own["observed_on"])
+    due = as_days(own["next_due_on"])
+    known = as_days(own["label_known_on"])
     is_month_end = observed.dt.is_month_end.to_numpy(dtype=np.bool_)
     month_on = one_month_on(observed)
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -22,14 +22,15 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from scoring import drift, evaluation
 from scoring.arrays import DECIMALS, Bools, Floats, Ints
 from scoring.config import MultipleConfig
-from scoring.errors import FrameError
+from scoring.errors import FrameError, ScoringError
 from scoring.frame import FeatureSpec, Prepared, data_hash, prepare
 from scoring.heads import NEXT_RENEWAL
+from scoring.history import ARR_MULTIPLES
 from scoring.members import Member
 from scoring.ridge import fit_line
 from scoring.scorer import check_clock
 from scoring.splits import windows
-from scoring.training import libraries, version_of
+from scoring.training import Comparison, libraries, version_of
 from scoring.trees import fit_trees
 
 HEAD = "arr_multiple"
@@ -37,20 +38,6 @@ LABEL = "label_arr_multiple"
 QUESTION = "expected ratio of ARR after to ARR before, given that the next renewal is made"
 SEGMENT_MEAN, RIDGE, TREES = "segment_mean", "ridge", "trees"
 CANDIDATES = (RIDGE, TREES)
-COLUMNS = (
-    "head",
-    "model_version",
-    "as_of",
-    "account_id",
-    "multiple",
-    "low",
-    "high",
-    "serves",
-    "is_backfill",
-    "training_cutoff_on",
-    "scored_at",
-    "run_id",
-)
 
 
 @dataclass(frozen=True)
@@ -143,20 +130,10 @@ def _train(
     frame: pd.DataFrame, as_of: dt.date, config: MultipleConfig, spec: FeatureSpec | None
 ) -> MultipleModel:
     """`train`, on one thread."""
-    prepared = prepare(frame, spec, config.grace_days, LABEL)
-    prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
-    if (prepared.y < 0.0).any():
-        raise FrameError(f"{LABEL} holds values below zero; ARR after over ARR before is none")
-    prepared = _with_y(prepared, np.minimum(prepared.y, config.highest))
-    eligible = NEXT_RENEWAL.teaches(prepared)
-    taught = prepared.matured_by(as_of) & eligible
-    kept_out = _leaking(prepared.take(taught), config)
-    prepared = prepared.without([str(leak["feature"]) for leak in kept_out])
-    training = prepared.take(taught)
-
+    shaped = _shape(frame, as_of, config, spec)
+    prepared, training = shaped.prepared, shaped.training
     renewals = int(training.renewal_ids().nunique())
-    is_walked = renewals >= config.min_renewals and len(np.unique(training.y)) > 1
-    walked = _walk(prepared, as_of, eligible, config) if is_walked else None
+    walked = _walk(shaped, as_of, config)
     recipe, choice, judged = _choose(prepared, walked, renewals, config)
     record: dict[str, object] = {
         "head": HEAD,
@@ -171,7 +148,7 @@ def _train(
         "seed": config.seed,
         "parameters": config.as_record(),
         "features": list(prepared.spec.columns),
-        "kept_out": kept_out,
+        "kept_out": shaped.kept_out,
         "libraries": libraries(),
     }
     version = version_of(record)
@@ -211,8 +188,9 @@ def score(
         is_backfill: whether the day is past and the score was not there to be acted upon.
 
     Returns:
-        One row an account, `COLUMNS`, sorted by account_id; none where none was open. The interval
-        is of the single renewal, and null where too little was walked to know it.
+        One row an account, the columns of `history.ARR_MULTIPLES`, sorted by account_id; none where
+        none was open. The interval is of the single renewal, and null where too little was walked
+        to know it.
 
     Raises:
         ClockError: the model knew outcomes of the day's future.
@@ -245,7 +223,9 @@ def score(
             "run_id": run_id,
         }
     )
-    return scores.sort_values("account_id", kind="stable").reset_index(drop=True)[list(COLUMNS)]
+    return scores.sort_values("account_id", kind="stable").reset_index(drop=True)[
+        ARR_MULTIPLES.columns
+    ]
 
 
 def segment_means(training: Prepared, config: MultipleConfig) -> SegmentMeans:
@@ -254,17 +234,7 @@ def segment_means(training: Prepared, config: MultipleConfig) -> SegmentMeans:
     The company's mean starts from ``prior_strength`` renewals at exactly what was due, a segment's
     from ``segment_strength`` at the company's mean.
     """
-    renewals = pd.DataFrame(
-        {
-            "id": training.renewal_ids(),
-            "segment": training.rows["segment"],
-            "y": training.y,
-            "observed_on": training.rows["observed_on"],
-        }
-    )
-    renewals = renewals.sort_values(["observed_on", "id"], kind="stable")
-    # The segment that the account was in last, should it have changed within the term.
-    renewals = renewals.drop_duplicates("id", keep="last")
+    renewals = training.renewals()
     weight = config.prior_strength
     overall = (weight + float(renewals["y"].sum())) / (weight + len(renewals))
     weight = config.segment_strength
@@ -275,9 +245,69 @@ def segment_means(training: Prepared, config: MultipleConfig) -> SegmentMeans:
     return SegmentMeans(round(overall, DECIMALS), segments)
 
 
-def _with_y(prepared: Prepared, y: Floats) -> Prepared:
-    """The same rows with another label."""
-    return Prepared(prepared.rows, prepared.x, y, prepared.matured_on, prepared.spec)
+@dataclass(frozen=True)
+class _Shaped:
+    """Rows observed by the cutoff, those that teach, and the features that leak and are not in."""
+
+    prepared: Prepared
+    eligible: Bools
+    training: Prepared
+    kept_out: list[dict[str, object]]
+
+
+def _shape(
+    frame: pd.DataFrame, as_of: dt.date, config: MultipleConfig, spec: FeatureSpec | None
+) -> _Shaped:
+    """What training and comparing see of the frame."""
+    prepared = prepare(frame, spec, config.grace_days, LABEL)
+    prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
+    if (prepared.y < 0.0).any():
+        raise FrameError(f"{LABEL} holds values below zero; ARR after over ARR before is none")
+    prepared = replace(prepared, y=np.minimum(prepared.y, config.highest))
+    eligible = NEXT_RENEWAL.teaches(prepared)
+    taught = prepared.matured_by(as_of) & eligible
+    kept_out = _leaking(prepared.take(taught), config)
+    prepared = prepared.without([str(leak["feature"]) for leak in kept_out])
+    return _Shaped(prepared, eligible, prepared.take(taught), kept_out)
+
+
+def compare(
+    frame: pd.DataFrame,
+    as_of: dt.date,
+    champion: MultipleConfig,
+    challenger: MultipleConfig,
+    champion_spec: FeatureSpec | None = None,
+    challenger_spec: FeatureSpec | None = None,
+) -> Comparison:
+    """Walk both through the same rolling origins and pair their squared errors by row.
+
+    Raises:
+        ScoringError: no row was forecast by both.
+    """
+    told: list[pd.DataFrame] = []
+    with threadpool_limits(limits=1):
+        for config, spec in ((champion, champion_spec), (challenger, challenger_spec)):
+            shared = replace(config, origins=champion.origins, step_months=champion.step_months)
+            shaped = _shape(frame, as_of, shared, spec)
+            walked = _walk(shaped, as_of, shared)
+            if walked is None:
+                raise ScoringError("too few renewals have matured to compare two procedures")
+            renewals = int(shaped.training.renewal_ids().nunique())
+            recipe, _, _ = _choose(shaped.prepared, walked, renewals, shared)
+            keys = shaped.prepared.rows.loc[walked.at, ["account_id", "observed_on"]]
+            error = (walked.predicted[recipe] - shaped.prepared.y[walked.at]) ** 2
+            told.append(keys.assign(error=error))
+    both = told[0].merge(told[1], on=["account_id", "observed_on"], suffixes=("", "_new"))
+    if both.empty:
+        raise ScoringError("no out-of-time row was forecast by both champion and challenger")
+    difference = (both["error_new"] - both["error"]).to_numpy(dtype=np.float64)
+    return Comparison(
+        _mean_interval(difference, both["account_id"], champion.seed),
+        len(both),
+        int(both["account_id"].nunique()),
+        champion.as_record(),
+        challenger.as_record(),
+    )
 
 
 def _clipped(values: Floats, config: MultipleConfig) -> Floats:
@@ -301,10 +331,11 @@ def _fit(recipe: str, training: Prepared, config: MultipleConfig) -> Member:
     )
 
 
-def _walk(
-    prepared: Prepared, as_of: dt.date, eligible: Bools, config: MultipleConfig
-) -> _Walked | None:
+def _walk(shaped: _Shaped, as_of: dt.date, config: MultipleConfig) -> _Walked | None:
     """Multiples of every candidate at every rolling origin; None where no origin had enough."""
+    prepared, training = shaped.prepared, shaped.training
+    if training.renewal_ids().nunique() < config.min_renewals or len(np.unique(training.y)) < 2:
+        return None
     renewals = prepared.renewal_ids()
     at: list[Ints] = []
     origins: list[dt.date] = []
@@ -314,7 +345,7 @@ def _walk(
         as_of,
         count=config.origins,
         step_months=config.step_months,
-        eligible=eligible,
+        eligible=shaped.eligible,
     )
     for fold in folds:
         training, test = prepared.take(fold.train), prepared.take(fold.test)

@@ -19,7 +19,7 @@ import datetime as dt
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -44,6 +44,8 @@ READERS: Mapping[str, Callable[[str], Member]] = {
 SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt"}
 PROMOTIONS = "promotions.jsonl"
 WITHDRAWN = "withdrawn"
+REFUSED = frozenset({"not_better", "not_compared"})
+"""Decisions by which a challenger does not serve, not even the month that it was trained for."""
 Loaded = TypeVar("Loaded")
 
 
@@ -56,8 +58,9 @@ class Promotion:
         model_version: the version decided upon.
         is_promoted: whether it serves from now on.
         reason: 'first', 'refresh' (same procedure, newer data), 'better', 'not_better',
-            'not_compared' (a challenger without comparison), 'older' (trained for a past month),
-            'withdrawn' (somebody took it back).
+            'not_compared' (a challenger without comparison), 'succeeds' (the champion needs
+            features that are no more), 'older' (trained for a past month), 'withdrawn' (somebody
+            took it back).
         decided_at: aware instant, given by the caller.
         replaced: version that served before; None for the first.
         comparison: paired log-loss difference and its interval, where one was made.
@@ -147,8 +150,8 @@ def version_at(
 ) -> str | None:
     """The version trained on knowledge up to ``cutoff``; the last promoted one of several.
 
-    Where all of that month were withdrawn, the one that serves instead: trained on less, and not
-    withdrawn.
+    A refused challenger serves no month. Where all others of that month were withdrawn, the one
+    that serves instead: trained on less, and not withdrawn.
 
     Args:
         models_dir: the registry.
@@ -160,7 +163,10 @@ def version_at(
         The version, or None where that month's model has yet to be trained.
     """
     by_cutoff: dict[str, list[str]] = {}
+    last = {d.model_version: d.reason for d in promotions(models_dir, head)}
     for version in versions(models_dir, head):
+        if last.get(version) in REFUSED:
+            continue
         record = _manifest(models_dir, head, version)
         if features is None or set(record["features"]) <= set(features):
             by_cutoff.setdefault(str(record["training_cutoff_on"]), []).append(version)
@@ -171,9 +177,15 @@ def version_at(
     for month in sorted((m for m in by_cutoff if m <= cutoff.isoformat()), reverse=True):
         found = [v for v in by_cutoff[month] if v not in gone]
         if found:
-            last = [v for v in promoted if v in found]
-            return last[-1] if last else found[-1]
+            serving_then = [v for v in promoted if v in found]
+            return serving_then[-1] if serving_then else found[-1]
     return None
+
+
+def versions_at(models_dir: Path, heads: Iterable[str], cutoff: dt.date) -> dict[str, str]:
+    """`version_at` of several heads; those without a model of that month are left out."""
+    found = {head: version_at(models_dir, head, cutoff) for head in heads}
+    return {head: version for head, version in found.items() if version is not None}
 
 
 def promotions(models_dir: Path, head: str | None = None) -> list[Promotion]:
@@ -244,19 +256,22 @@ def consider(
     model: Model | MultipleModel,
     decided_at: dt.datetime,
     comparison: Comparison | None = None,
+    features: Sequence[str] | None = None,
 ) -> Promotion:
     """Decide whether a saved model serves from now on, and append the decision.
 
     The first model serves. One with the champion's parameters, features and head is a refresh and
     serves (it is the same procedure, knowing more). Any other is a challenger: it serves only if
-    its paired, account-clustered log-loss difference lies below zero, interval included. A model
-    with an earlier cutoff than the champion's was trained for a past month and never serves.
+    its paired, account-clustered log-loss difference lies below zero, interval included, or if the
+    champion needs features that are no more. A model with an earlier cutoff than the champion's was
+    trained for a past month and serves that month alone.
 
     Args:
         models_dir: the registry.
         model: saved before.
         decided_at: aware instant.
         comparison: of the champion's and the challenger's procedures; needed for a challenger.
+        features: columns at hand; default all that the champion needs.
 
     Raises:
         RegistryError: the model is not saved.
@@ -265,25 +280,18 @@ def consider(
         raise RegistryError(f"save model {model.head}/{model.version} before deciding about it")
     champion = serving(models_dir, model.head)
     decided = [d for d in promotions(models_dir, model.head) if d.model_version == model.version]
-    if decided and (comparison is None or champion == model.version):
+    is_settled = champion == model.version or (bool(decided) and decided[-1].reason == WITHDRAWN)
+    if decided and (is_settled or (comparison is None and decided[-1].is_promoted)):
         return decided[-1]
-    if champion is None:
-        is_promoted, reason = True, "first"
-    elif _manifest(models_dir, model.head, champion)["training_cutoff_on"] > (
-        model.cutoff.isoformat()
-    ):
-        is_promoted, reason = False, "older"
-    elif _is_same_procedure(models_dir, model, champion):
-        is_promoted, reason = True, "refresh"
-    elif comparison is None:
-        is_promoted, reason = False, "not_compared"
-    else:
-        is_promoted = comparison.is_better
-        reason = "better" if is_promoted else "not_better"
+    reason = _standing(models_dir, model, champion, features)
+    if reason == "challenger" and comparison is None:
+        reason = "not_compared"
+    elif reason == "challenger" and comparison is not None:
+        reason = "better" if comparison.is_better else "not_better"
     decision = Promotion(
         model.head,
         model.version,
-        is_promoted,
+        reason in {"first", "refresh", "succeeds", "better"},
         reason,
         decided_at.astimezone(dt.UTC).isoformat(),
         champion,
@@ -295,8 +303,52 @@ def consider(
             "accounts": comparison.accounts,
         },
     )
+    if decided and (decided[-1].reason, decided[-1].comparison) == (
+        decision.reason,
+        decision.comparison,
+    ):
+        return decided[-1]
     _append_line(models_dir / PROMOTIONS, json.dumps(asdict(decision), sort_keys=True))
     return decision
+
+
+def rival(
+    models_dir: Path, model: Model | MultipleModel, features: Sequence[str] | None = None
+) -> str | None:
+    """The champion that a new model has to be compared with; None where it need not be.
+
+    Args:
+        models_dir: the registry.
+        model: saved before.
+        features: columns at hand; default all that the champion needs.
+    """
+    champion = serving(models_dir, model.head)
+    standing = _standing(models_dir, model, champion, features)
+    return champion if standing == "challenger" else None
+
+
+def offered(model: Model | MultipleModel) -> FeatureSpec:
+    """The features that a model's training was given, whether or not it kept them."""
+    return FeatureSpec.from_columns(_offered(model.manifest), model.spec.deny)
+
+
+def _standing(
+    models_dir: Path,
+    model: Model | MultipleModel,
+    champion: str | None,
+    features: Sequence[str] | None,
+) -> str:
+    """What a new model is to the champion: a reason of `Promotion`, or 'challenger'."""
+    if champion is None:
+        return "first"
+    was = _manifest(models_dir, model.head, champion)
+    if was["training_cutoff_on"] > model.cutoff.isoformat():
+        return "older"
+    if _is_same_procedure(was, model):
+        return "refresh"
+    if features is not None and not set(_offered(was)) <= set(features):
+        return "succeeds"
+    return "challenger"
 
 
 def _files(model: Model) -> dict[str, str]:
@@ -439,9 +491,8 @@ def config_of(record: Mapping[str, object]) -> TrainConfig:
     )
 
 
-def _is_same_procedure(models_dir: Path, model: Model | MultipleModel, champion: str) -> bool:
-    """Whether only the data differ."""
-    was = _manifest(models_dir, model.head, champion)
+def _is_same_procedure(was: Mapping[str, Any], model: Model | MultipleModel) -> bool:
+    """Whether only the data differ from those of another model's manifest."""
     now = json.loads(_json(model.manifest))
     # What leaks comes and goes with the data; the procedure was to look and to leave it out.
     return (was.get("head"), was.get("parameters"), _offered(was)) == (

@@ -1,6 +1,6 @@
 """From a model and a feature frame to rows of `churn_score_history`.
 
-Belongs here: the columns of the history and how each is computed. Must not: writing them.
+Belongs here: how each column of the history is computed. Must not: writing them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from scoring.cold_start import SEGMENT_RATE
 from scoring.errors import ClockError
 from scoring.frame import Prepared, prepare
 from scoring.heads import head_named
+from scoring.history import CHURN_SCORES
 from scoring.members import mean_explanation, mean_logit
 from scoring.reasons import (
     contributions_json,
@@ -25,31 +26,6 @@ from scoring.reasons import (
     reasons_json,
 )
 from scoring.training import Model, base_logit
-
-COLUMNS = (
-    "head",
-    "model_version",
-    "as_of",
-    "account_id",
-    "p_raw",
-    "p",
-    "p_low",
-    "p_high",
-    "logit",
-    "base_logit",
-    "band",
-    "band_version",
-    "percentile",
-    "months_to_renewal",
-    "arr_usd",
-    "reasons",
-    "contributions",
-    "serves",
-    "is_backfill",
-    "training_cutoff_on",
-    "scored_at",
-    "run_id",
-)
 
 
 def score(
@@ -74,9 +50,9 @@ def score(
         is_backfill: whether the day is past and the score was not there to be acted upon.
 
     Returns:
-        One row an account, `COLUMNS`, sorted by account_id; none where none was open. ``p`` is the
-        probability of the bad outcome (loss); ``percentile`` is 1 for the riskiest. ``band`` is
-        null for heads that the cut-offs were not made for.
+        One row an account, the columns of `history.CHURN_SCORES`, sorted by account_id; none where
+        none was open. ``p`` is the probability of the bad outcome (loss); ``percentile`` is 1 for
+        the riskiest. ``band`` is null for heads that the cut-offs were not made for.
 
     Raises:
         ClockError: the model knew outcomes of the day's future.
@@ -122,7 +98,9 @@ def score(
             "run_id": run_id,
         }
     )
-    return scores.sort_values("account_id", kind="stable").reset_index(drop=True)[list(COLUMNS)]
+    return scores.sort_values("account_id", kind="stable").reset_index(drop=True)[
+        CHURN_SCORES.columns
+    ]
 
 
 def check_clock(

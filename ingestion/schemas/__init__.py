@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ingestion.schemas import closes, desk, findings, hubspot, salesforce, scores, stripe, usage
+from ingestion.schemas import closes, desk, hubspot, salesforce, scores, stripe, usage
 from ingestion.schemas.model import Column, Table, Type
 
 __all__ = ["Column", "Table", "Type", "find", "landed_tables", "table"]
@@ -24,7 +24,6 @@ def landed_tables() -> tuple[Table, ...]:
         *usage.TABLES,
         *desk.TABLES,
         *scores.TABLES,
-        *findings.TABLES,
         *closes.TABLES,
     )
 

@@ -10,13 +10,13 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pyarrow as pa
 
 from ingestion import closes
 from ingestion.lake import Lake
 from orchestration.dbt import Dbt
 from orchestration.installation import Installation, Night
+from orchestration.reading import reading
 
 MONEY = dg.AssetKey(["intermediate", "int_account_month_money"])
 MONTHS = dg.AssetKey(["intermediate", "int_month_ends"])
@@ -123,12 +123,12 @@ def figures(warehouse: Path, month_end: date, closed_on: date, *, basis: str) ->
         order by account_id
     """
     asked = {"closed_on": closed_on, "basis": basis, "month_end": month_end}
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with reading(warehouse) as connection:
         return connection.execute(sql, asked).to_arrow_table()
 
 
 def _one(warehouse: Path, sql: str, asked: dict[str, date]) -> date | None:
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
+    with reading(warehouse) as connection:
         row = connection.execute(sql, asked).fetchone()
     return row[0] if row else None
 

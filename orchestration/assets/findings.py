@@ -13,6 +13,7 @@ import duckdb
 import pandas as pd
 
 from orchestration.installation import Installation, Night
+from orchestration.reading import features, reading
 from scoring import findings, history
 
 ACTIONS = dg.AssetKey(["scores", findings.ACTIONS.name])
@@ -68,10 +69,10 @@ def action_findings(
             from intermediate.int_renewal_actions
             """
         ).df()
-        features = _features(connection)
+        observed = features(connection)
         return pd.concat(
             [
-                findings.action_findings(quarter, renewals, done, features, list(names["action"]))
+                findings.action_findings(quarter, renewals, done, observed, list(names["action"]))
                 for quarter in quarters
             ]
         )
@@ -171,12 +172,12 @@ def program_findings(
             order by program_id, account_id
             """
         ).df()
-        features = _features(
+        observed = features(
             connection,
             ", (select notice_on from core.fct_contract_terms as t"
             " where t.contract_term_id = f.contract_term_id) as notice_on",
         )
-        return pd.concat([findings.program_findings(q, enrolments, features) for q in quarters])
+        return pd.concat([findings.program_findings(q, enrolments, observed) for q in quarters])
 
     return _found(context, installation, night, findings.PROGRAMS, find, newest=1)
 
@@ -195,8 +196,7 @@ def _found(
     quarters = findings.quarters_due(night.date, known, newest)
     appended = 0
     if quarters:
-        with duckdb.connect(str(installation.warehouse), read_only=True) as connection:
-            connection.execute("set timezone = 'UTC'")
+        with reading(installation.warehouse) as connection:
             rows = find(connection, quarters)
         rows = rows.assign(
             found_on=night.date, scored_at=datetime.now(UTC), run_id=context.run.run_id
@@ -209,10 +209,3 @@ def _found(
             "rows_appended": appended,
         }
     )
-
-
-def _features(connection: duckdb.DuckDBPyConnection, more: str = "") -> pd.DataFrame:
-    return connection.execute(
-        f"select f.*{more} from intermediate.int_account_features as f "
-        "order by account_id, observed_on"
-    ).df()

@@ -12,8 +12,7 @@ from orchestration.installation import Installation, Night
 from publishing.nights import PublishError
 from publishing.postgres import load_settings, publish_to_postgres
 from publishing.publish import MartContract, publish
-from scoring import model_card, registry
-from scoring.heads import HEADS
+from scoring import HEADS, model_card, registry
 
 NIGHT = dg.AssetKey(["published", "night"])
 CARD = "model-card.md"
@@ -76,6 +75,5 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
 
 def card(models: Path, as_of: date) -> str:
     """Return the model card of the versions that scored the night."""
-    cutoff = training_cutoff(as_of)
-    found = {head: registry.version_at(models, head, cutoff) for head in HEADS}
-    return model_card.of_registry(models, {h: v for h, v in found.items() if v is not None})
+    versions = registry.versions_at(models, HEADS, training_cutoff(as_of))
+    return model_card.of_registry(models, versions)

@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
 import pandas as pd
 
 from orchestration.assets.scores import HISTORY, training_cutoff
 from orchestration.installation import Installation, Night
+from orchestration.reading import reading
 from scoring import drift, history, registry
 from scoring.errors import RegistryError
 from scoring.frame import prepare
@@ -217,20 +217,17 @@ def _warning_days(head: Head) -> int:
 
 def _models(models_dir: Path, as_of: date) -> dict[str, Model]:
     cutoff = training_cutoff(as_of)
-    found = {}
+    found = registry.versions_at(models_dir, HEADS, cutoff)
     for head in HEADS:
-        version = registry.version_at(models_dir, head, cutoff)
-        if version is None:
+        if head not in found:
             raise RegistryError(f"no model of {head} up to {cutoff}: run the step before")
-        found[head] = registry.load(models_dir, head, version)
-    return found
+    return {head: registry.load(models_dir, head, version) for head, version in found.items()}
 
 
 def _frames(warehouse: Path, as_of: date) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Features of the day, and the columns of all days that outcomes are made of."""
     table = "intermediate.int_account_features"
-    with duckdb.connect(str(warehouse), read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with reading(warehouse) as connection:
         today = connection.execute(
             f"select * from {table} where observed_on = ? order by account_id", [as_of]
         ).df()

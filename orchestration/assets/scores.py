@@ -4,19 +4,16 @@ Belongs here: reading features out of the warehouse, handing them to `scoring/`,
 be here: how a model is fitted or a score explained.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
-import duckdb
-import pandas as pd
 
 import scoring
 from orchestration.installation import Installation, Night
-from scoring import history, multiple, registry
+from orchestration.reading import features, reading
+from scoring import history, monthly, multiple
 
 FEATURES = dg.AssetKey(["intermediate", "int_account_features"])
 RISK_BANDS = dg.AssetKey(["seeds", "risk_bands"])
@@ -61,16 +58,13 @@ def models(
 ) -> dg.MaterializeResult[Any]:
     """Train this month's models unless they are there."""
     cutoff = training_cutoff(night.date)
-    with _warehouse(installation) as connection:
-        frame = _features(connection)
+    with reading(installation.warehouse) as connection:
+        frame = features(connection)
     metadata: dict[str, Any] = {"training_cutoff": cutoff.isoformat()}
     kept_out: dict[str, list[dict[str, Any]]] = {}
-    for head in (*scoring.HEADS, multiple.HEAD):
-        model, is_new = (
-            _multiple_of(installation.models, frame, cutoff)
-            if head == multiple.HEAD
-            else _model_of(installation.models, frame, head, cutoff)
-        )
+    for head in monthly.HEADS:
+        now = datetime.now(UTC)
+        model, is_new = monthly.model_of(installation.models, frame, head, cutoff, now)
         context.log.info(
             f"{head}: model {model.version} ({model.recipe}), "
             f"{'trained now' if is_new else 'trained before'}, outcomes up to {cutoff}"
@@ -99,20 +93,14 @@ def churn_score_history(
 ) -> dg.MaterializeResult[Any]:
     """Score every open account as of the night."""
     cutoff = training_cutoff(night.date)
-    with _warehouse(installation) as connection:
-        frame = _features(connection)
-        bands = connection.execute("select * from seeds.risk_bands").df()
-    scored, appended = _score(
-        context, installation, frame, bands, night.date, cutoff, is_backfill=False
-    )
-    return _counted(scored, appended)
+    return _scored(context, installation, scoring.HEADS, night.date, cutoff, is_backfill=False)
 
 
 @dg.asset(
     key=MULTIPLES,
     group_name="scores",
     kinds={"parquet"},
-    deps=[MODELS, FEATURES],
+    deps=[MODELS, FEATURES, RISK_BANDS],
     pool="warehouse",
     description=(
         "ARR after over ARR before, expected of each open account's next renewal if it is made, "
@@ -123,12 +111,8 @@ def arr_multiple_history(
     context: dg.AssetExecutionContext, installation: Installation, night: Night
 ) -> dg.MaterializeResult[Any]:
     """Forecast the size of every open account's next renewal as of the night."""
-    with _warehouse(installation) as connection:
-        frame = _features(connection)
-    scored, appended = _score_multiples(
-        context, installation, frame, night.date, training_cutoff(night.date), is_backfill=False
-    )
-    return _counted(scored, appended)
+    cutoff = training_cutoff(night.date)
+    return _scored(context, installation, [multiple.HEAD], night.date, cutoff, is_backfill=False)
 
 
 @dg.asset(
@@ -150,93 +134,41 @@ def churn_score_backfill(
     following = context.partition_time_window.end.date()
     month_end = following - timedelta(days=1)
     cutoff = backfill_cutoff(month_end)
-    with _warehouse(installation) as connection:
-        frame = _features(connection)
-        bands = connection.execute("select * from seeds.risk_bands").df()
-    scored, appended = _score(
-        context, installation, frame, bands, month_end, cutoff, is_backfill=True
-    )
-    of_multiples = _score_multiples(
-        context, installation, frame, month_end, cutoff, is_backfill=True
-    )
-    return _counted(scored + of_multiples[0], appended + of_multiples[1])
+    return _scored(context, installation, monthly.HEADS, month_end, cutoff, is_backfill=True)
 
 
-def _score(
+def _scored(
     context: dg.AssetExecutionContext,
     installation: Installation,
-    frame: pd.DataFrame,
-    bands: pd.DataFrame,
+    heads: Iterable[str],
     as_of: date,
     cutoff: date,
     *,
     is_backfill: bool,
-) -> tuple[int, int]:
+) -> dg.MaterializeResult[Any]:
+    """Append what the cutoff's models say of every open account on a day."""
+    with reading(installation.warehouse) as connection:
+        frame = features(connection)
+        bands = connection.execute("select * from seeds.risk_bands").df()
     scored = appended = 0
-    for head in scoring.HEADS:
-        model, _ = _model_of(installation.models, frame, head, cutoff)
-        rows = scoring.score(
+    for head in heads:
+        now = datetime.now(UTC)
+        model, _ = monthly.model_of(installation.models, frame, head, cutoff, now)
+        rows, table = monthly.score(
             model,
             frame,
             as_of,
             bands=bands,
-            scored_at=datetime.now(UTC),
+            scored_at=now,
             run_id=context.run.run_id,
             is_backfill=is_backfill,
         )
         scored += len(rows)
-        appended += history.append(installation.lake, rows)
+        appended += history.append(installation.lake, rows, table)
     context.log.info(f"{scored:,} scores as of {as_of}, {appended:,} of them new")
-    return scored, appended
-
-
-def _score_multiples(
-    context: dg.AssetExecutionContext,
-    installation: Installation,
-    frame: pd.DataFrame,
-    as_of: date,
-    cutoff: date,
-    *,
-    is_backfill: bool,
-) -> tuple[int, int]:
-    model, _ = _multiple_of(installation.models, frame, cutoff)
-    rows = multiple.score(
-        model,
-        frame,
-        as_of,
-        scored_at=datetime.now(UTC),
-        run_id=context.run.run_id,
-        is_backfill=is_backfill,
+    return dg.MaterializeResult(
+        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
     )
-    appended = history.append(installation.lake, rows, history.ARR_MULTIPLES)
-    context.log.info(f"{len(rows):,} renewal multiples as of {as_of}, {appended:,} of them new")
-    return len(rows), appended
-
-
-def _model_of(
-    models_dir: Path, frame: pd.DataFrame, head: str, cutoff: date
-) -> tuple[scoring.Model, bool]:
-    # After an upgrade that renames features, a model that needs the old ones cannot serve.
-    at_hand = scoring.HEADS[head].columns(list(frame.columns))
-    version = registry.version_at(models_dir, head, cutoff, at_hand)
-    if version is not None:
-        return registry.load(models_dir, head, version), False
-    model = scoring.train(frame, head, cutoff)
-    registry.save(models_dir, model)
-    registry.consider(models_dir, model, datetime.now(UTC))
-    return model, True
-
-
-def _multiple_of(
-    models_dir: Path, frame: pd.DataFrame, cutoff: date
-) -> tuple[multiple.MultipleModel, bool]:
-    version = registry.version_at(models_dir, multiple.HEAD, cutoff, list(frame.columns))
-    if version is not None:
-        return registry.load_multiple(models_dir, version), False
-    model = multiple.train(frame, cutoff)
-    registry.save(models_dir, model)
-    registry.consider(models_dir, model, datetime.now(UTC))
-    return model, True
 
 
 def _kept_out(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -253,22 +185,3 @@ def _leak_text(head: str, leaks: list[dict[str, Any]]) -> str:
         f"{head}: kept out of the model, because alone they know the outcome: {', '.join(named)}. "
         "Look for a field written after the decision, or for a missing known_at filter."
     )
-
-
-def _counted(scored: int, appended: int) -> dg.MaterializeResult[Any]:
-    return dg.MaterializeResult(
-        metadata={"accounts_scored": scored, "rows_appended": appended, "dagster/row_count": scored}
-    )
-
-
-def _features(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
-    return connection.execute(
-        "select * from intermediate.int_account_features order by account_id, observed_on"
-    ).df()
-
-
-@contextmanager
-def _warehouse(installation: Installation) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str(installation.warehouse), read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
-        yield connection

@@ -1,4 +1,4 @@
-"""Whom to call first: in the watchlist's order where the night has one."""
+"""Whom to call first: in the watchlist's order."""
 
 from __future__ import annotations
 
@@ -42,20 +42,15 @@ def night(tmp_path: Path) -> Path:
         )
         connection.execute("alter table renewals.churn_risk add column reason_2 varchar")
         connection.execute("alter table renewals.churn_risk add column reason_3 varchar")
-    return database
-
-
-def watch(night: Path) -> None:
-    with duckdb.connect(str(night)) as connection:
         connection.execute(
             "create table renewals.watchlist as select * from (values"
             " ('near', 1, 'New: a champion left.'), ('new', 2, 'New: a payment failed.'),"
             " ('far', 3, null)) as t (account_id, priority_rank, why_today)"
         )
+    return database
 
 
 def test_the_watchlist_says_whom_to_call_first_and_why(night: Path) -> None:
-    watch(night)
     told = headlines.read(night, AS_OF)
     assert told is not None
     assert [call.account for call in told.calls] == ["Near Ltd", "new", "Far Ltd"]
@@ -67,11 +62,4 @@ def test_the_watchlist_says_whom_to_call_first_and_why(night: Path) -> None:
     unscored = told.calls[1]
     assert (unscored.p_lost, unscored.expected_loss_usd, unscored.reasons) == (None, None, ())
     assert told.calls[2].reasons == ("seats in use: 20 % (peers 60 %)",)
-
-
-def test_a_night_without_a_watchlist_goes_by_the_money_at_stake(night: Path) -> None:
-    told = headlines.read(night, AS_OF)
-    assert told is not None
-    assert [call.account for call in told.calls] == ["Far Ltd", "Near Ltd"]
-    assert {call.why_today for call in told.calls} == {None}
     assert (told.mrr_usd, told.renewals_due, told.accounts_at_risk) == (Decimal(1000), 1, 2)

@@ -11,8 +11,8 @@ import scoring
 from scoring import bands
 from scoring.config import TrainConfig
 from scoring.errors import ClockError, FrameError
+from scoring.history import CHURN_SCORES
 from scoring.reasons import reasons_json
-from scoring.scorer import COLUMNS
 from tests.scoring.worlds import AS_OF, BANDS, SCORED_AT, world
 
 QUICK = TrainConfig(replicates=2)
@@ -34,7 +34,7 @@ def rows(frame: pd.DataFrame, model: scoring.Model) -> pd.DataFrame:
 
 
 def test_columns_and_keys(rows: pd.DataFrame, frame: pd.DataFrame) -> None:
-    assert list(rows.columns) == list(COLUMNS)
+    assert list(rows.columns) == CHURN_SCORES.columns
     today = frame[frame["observed_on"] == pd.Timestamp(AS_OF)]
     assert rows["account_id"].tolist() == sorted(today["account_id"])
     assert set(rows["serves"]) == {"model"}
@@ -137,7 +137,7 @@ def test_closed_accounts_are_not_scored(frame: pd.DataFrame, model: scoring.Mode
         run_id="r",
     )
     assert nobody.empty
-    assert list(nobody.columns) == list(COLUMNS)
+    assert list(nobody.columns) == CHURN_SCORES.columns
 
 
 def test_an_installation_without_history_trains_and_scores_nothing(frame: pd.DataFrame) -> None:
