@@ -53,6 +53,13 @@ dev: sources  ## open the Dagster UI on http://127.0.0.1:3000
 rollback: $(READY)  ## show readers the night before (TO=2026-01-31 for another)
 	@$(BIN)/python -m publishing rollback $(if $(TO),--to $(TO))
 
+.PHONY: metrics
+metrics: $(READY)  ## ask metrics of the published night (METRICS=mrr,nrr_12m BY=metric_time__month; none: list them)
+	@cd dbt_project && export DBT_TARGET=published TENURE_LAKE=$(TENURE_HOME)/lake \
+		TENURE_WAREHOUSE=$(TENURE_HOME)/published/current/tenure.duckdb \
+		&& ../$(BIN)/dbt --quiet parse --profiles-dir . \
+		&& ../$(BIN)/mf $(if $(METRICS),query --metrics $(METRICS) $(if $(BY),--group-by $(BY)),list metrics)
+
 .PHONY: test
 test: $(READY)  ## run the tests
 	@$(BIN)/python -m pytest $(TOGETHER)

@@ -41,9 +41,10 @@ from publishing.publish import PUBLIC_SCHEMAS, MartContract
 #: What reads facts that the night itself appends, and so is built after them.
 ON_APPENDED_FACTS = "source:scores+ source:closes+"
 
-#: What dbt leaves of a parse: a description for others, and its own state.
+#: What dbt leaves of a parse: a description for others, its own state, and the metrics.
 _DESCRIBED = "manifest.json"
 _PACKED = "partial_parse.msgpack"
+_METRICS = "semantic_manifest.json"
 #: How sources name their files, and the lake that they are parsed with.
 _LOCATION = "external_location"
 _ANY_LAKE = "<lake>"
@@ -207,6 +208,18 @@ def load_manifest(project: Path = DBT_PROJECT) -> dict[str, Any]:
     return manifest
 
 
+def load_semantic_manifest(project: Path = DBT_PROJECT) -> str:
+    """Return the metrics of the parsed project, as MetricFlow reads them.
+
+    Args:
+        project: folder of the dbt project.
+
+    Raises:
+        RuntimeError: if the project cannot be parsed.
+    """
+    return (_parsed_files(project) / _METRICS).read_text()
+
+
 def load_parsed(lake: Path, project: Path = DBT_PROJECT) -> Manifest:
     """Return the parsed project as dbt itself works with it, for `dbtRunner(manifest=...)`.
 
@@ -259,7 +272,8 @@ def _parsed_files(project: Path) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)
         # The last to appear, so where it is the other one is too.
         last = folder / _DESCRIBED
-        if not last.exists() or _newest_change(project) > last.stat().st_mtime:
+        is_whole = last.exists() and (folder / _METRICS).exists()
+        if not is_whole or _newest_change(project) > last.stat().st_mtime:
             _parse(project, folder)
     return folder
 
@@ -277,7 +291,7 @@ def _parse(project: Path, folder: Path) -> None:
         )
     if not result.success:
         raise RuntimeError(f"dbt cannot parse {project.name}/: {result.exception}")
-    for name in (_PACKED, _DESCRIBED):
+    for name in (_METRICS, _PACKED, _DESCRIBED):
         whole = (folder / name).with_suffix(".whole")
         shutil.copyfile(work / name, whole)
         # As old as the moment parsing began, so that a file saved meanwhile counts as newer.

@@ -14,7 +14,7 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped]
 
 #: Modules (or folders) of half a minute and more, the longest first: the workers end together.
 LONG = (
-    "end_to_end/test_night.py",
+    "end_to_end",
     "truth",
     "revenue/test_hard_cases.py",
     "revenue/test_random_histories.py",
@@ -28,7 +28,7 @@ LONG = (
     "dbt/test_usage_days.py",
 )
 #: Folders whose modules share what is dear to build; elsewhere a worker takes a module.
-SHARING = ("truth",)
+SHARING = ("end_to_end", "truth")
 
 
 class TogetherWhatShares(LoadFileScheduling):  # type: ignore[misc]

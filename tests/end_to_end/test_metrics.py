@@ -1,0 +1,268 @@
+"""Every metric has one figure, whichever way it is asked: MetricFlow, DuckDB, Parquet, PostgreSQL.
+
+MetricFlow asks the marts that a metric is defined over. The SQL here follows the written definition
+over other marts of the night, and runs unchanged on the file, on Parquet and on PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import adbc_driver_postgresql.dbapi as postgresql
+import duckdb
+import pytest
+from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
+from metricflow.protocols.sql_client import SqlClient, SqlEngine
+from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+from metricflow.sql.render.sql_plan_renderer import SqlPlanRenderer
+from metricflow_semantics.model.dbt_manifest_parser import (
+    parse_manifest_from_dbt_generated_manifest,
+)
+from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+from pydantic import SecretStr
+
+from orchestration.dbt import load_manifest, load_semantic_manifest, mart_contracts
+from publishing.postgres import PostgresSettings, publish_to_postgres
+from publishing.publish import Published, PublishedTable, read_manifest
+from sample_company.servers.postgres import PostgresServer
+from tests.end_to_end.conftest import NightOutcome
+from tests.warehouse import PROJECT
+
+Figures = dict[tuple[str, ...], float]
+Ask = Callable[[str], Figures]
+
+_LAST = "(select max(month_end_on) from core.fct_account_months)"
+_YEAR_BEFORE = f"(cast(date_trunc('month', {_LAST}) - interval '11 months' as date) - 1)"
+_SEGMENT = "coalesce(now.segment, '(unknown)')"
+_NOW = f"from core.fct_account_months as now where now.month_end_on = {_LAST}"
+_PAIRS = f"""
+    from core.fct_account_months as now
+    inner join core.fct_account_months as past on past.account_id = now.account_id
+    where now.month_end_on = {_LAST} and past.month_end_on = {_YEAR_BEFORE}
+        and past.closing_mrr_usd > 0
+"""
+_CALENDAR = """
+    from renewals.renewal_calendar where terms_renewed + terms_lost > 0
+"""
+_KEPT = "sum(least(now.closing_mrr_usd, past.closing_mrr_usd))"
+_BASE = "sum(past.closing_mrr_usd)"
+_LOST = "sum(case when now.closing_mrr_usd = 0 then 1 else 0 end)"
+_KNOWN = f"{_NOW} and now.licences > 0 and now.active_users_28d is not null"
+_BY_TERM = ("metric_time__month", "renewal__segment", "renewal__attention_band")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is asked of MetricFlow, and what the marts say.
+
+    Attributes:
+        by: what MetricFlow groups by.
+        sql: the same groups as columns, the figure last.
+    """
+
+    by: tuple[str, ...]
+    sql: str
+
+
+def _revenue(figure: str, source: str = _PAIRS) -> Metric:
+    return Metric(("revenue__segment",), f"select {_SEGMENT}, {figure} {source} group by 1")
+
+
+def _term(figure: str, more: str = "") -> Metric:
+    month = "cast(date_trunc('month', due_month) as date)"
+    return Metric(_BY_TERM, f"select {month}, segment, attention_band, {figure} {_CALENDAR} {more}")
+
+
+def _risk(figure: str, where: str) -> Metric:
+    segment = "coalesce(segment, '(unknown)')"
+    sql = f"select {segment}, {figure} from renewals.churn_risk where {where} group by 1"
+    return Metric(("risk__segment",), sql)
+
+
+def _adoption(figure: str) -> Metric:
+    return Metric(("adoption__segment",), f"select {_SEGMENT}, {figure} {_KNOWN} group by 1")
+
+
+METRICS: Mapping[str, Metric] = {
+    "mrr": _revenue("sum(now.closing_mrr_usd)", _NOW),
+    "arr": _revenue("12 * sum(now.closing_mrr_usd)", _NOW),
+    "paying_accounts": _revenue("sum(case when now.closing_mrr_usd > 0 then 1 else 0 end)", _NOW),
+    "base_mrr_12m": _revenue(_BASE),
+    "now_mrr_12m": _revenue("sum(now.closing_mrr_usd)"),
+    "kept_mrr_12m": _revenue(_KEPT),
+    "nrr_12m": _revenue(f"cast(sum(now.closing_mrr_usd) as double precision) / {_BASE}"),
+    "grr_12m": _revenue(f"cast({_KEPT} as double precision) / {_BASE}"),
+    "base_accounts_12m": _revenue("count(*)"),
+    "lost_accounts_12m": _revenue(_LOST),
+    "logo_churn_12m": _revenue(f"cast({_LOST} as double precision) / count(*)"),
+    "renewals_decided": _term("terms_renewed + terms_lost"),
+    "renewals_made": _term("terms_renewed"),
+    "renewal_rate_logo": _term("logo_renewal_rate"),
+    "renewal_arr_decided": Metric(
+        ("metric_time__year",),
+        "select cast(date_trunc('year', due_on) as date), sum(due_arr_usd)"
+        " from core.fct_contract_terms where is_final"
+        " and (outcome = 'lost' or outcome like 'renewed%') group by 1",
+    ),
+    "renewal_arr_kept": _term("renewed_arr_usd"),
+    "renewal_rate_amount": _term("money_renewal_rate", "and money_renewal_rate is not null"),
+    "at_risk_arr": _risk("sum(arr_usd)", "is_at_risk"),
+    "at_risk_accounts": _risk("count(*)", "is_at_risk"),
+    "expected_loss": _risk("sum(expected_loss_arr_usd)", "expected_loss_arr_usd is not null"),
+    "active_users": _adoption("sum(now.active_users_28d)"),
+    "licences": _adoption("sum(now.licences)"),
+    "utilisation": _adoption(
+        "cast(sum(now.active_users_28d) as double precision) / sum(now.licences)"
+    ),
+}
+
+
+class _Client:
+    """What MetricFlow wants of a database, over one open file."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    @property
+    def sql_engine_type(self) -> SqlEngine:
+        return SqlEngine.DUCKDB
+
+    @property
+    def sql_plan_renderer(self) -> SqlPlanRenderer:
+        return DuckDbSqlPlanRenderer()
+
+
+@pytest.fixture(scope="module")
+def file(night: NightOutcome) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published file, by the name that the project knows it by."""
+    with duckdb.connect(str(night.database), read_only=True) as connection:
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def engine(file: duckdb.DuckDBPyConnection) -> MetricFlowEngine:
+    """MetricFlow over the published file."""
+    manifest = parse_manifest_from_dbt_generated_manifest(load_semantic_manifest())
+    client: SqlClient = _Client(file)  # type: ignore[assignment]  # it explains and runs nothing
+    return MetricFlowEngine(SemanticManifestLookup(manifest), client)
+
+
+@pytest.fixture(scope="module")
+def parquet(night: NightOutcome) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The published Parquet files, by their folders and names."""
+    with duckdb.connect() as connection:
+        for path in sorted((night.database.parent / "parquet").glob("*/*.parquet")):
+            schema, name = path.parent.name, path.stem
+            connection.execute(f'create schema if not exists "{schema}"')
+            connection.execute(f'create view "{schema}"."{name}" as from read_parquet(\'{path}\')')
+        yield connection
+
+
+@pytest.fixture(scope="module")
+def server(night: NightOutcome) -> Iterator[Any]:
+    """A PostgreSQL server that shows the whole night."""
+    folder = night.database.parent.resolve()
+    told = read_manifest(folder)
+    tables = {name: PublishedTable(**table) for name, table in told["tables"].items()}
+    published = Published(folder, night.as_of, told["run_id"], tables)
+    contracts = mart_contracts(load_manifest())
+    with PostgresServer() as running:
+        running.create_database("retention")
+        settings = PostgresSettings(SecretStr(running.url("retention")))
+        done = publish_to_postgres(settings, published, contracts)
+        assert done.rows == {name: table.row_count for name, table in tables.items()}
+        with postgresql.connect(running.url("retention")) as connection:
+            yield connection
+
+
+@pytest.fixture(scope="module")
+def ways(
+    file: duckdb.DuckDBPyConnection, parquet: duckdb.DuckDBPyConnection, server: Any
+) -> dict[str, Ask]:
+    """The ways of asking SQL."""
+
+    def ask(connection: Any) -> Ask:
+        def of(sql: str) -> Figures:
+            with connection.cursor() as cursor:
+                cursor.execute(sql)
+                return figures(cursor.fetchall())
+
+        return of
+
+    return {"duckdb": ask(file), "parquet": ask(parquet), "postgresql": ask(server)}
+
+
+def figures(rows: Any) -> Figures:
+    """Figures by their groups; periods are told by their first day, nothing is as good as zero."""
+    told = {tuple(str(k)[:10] for k in row[:-1]): float(row[-1] or 0) for row in rows}
+    return {group: figure for group, figure in told.items() if figure}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_a_metric_is_the_same_everywhere(
+    name: str, engine: MetricFlowEngine, file: duckdb.DuckDBPyConnection, ways: dict[str, Ask]
+) -> None:
+    metric = METRICS[name]
+    request = MetricFlowQueryRequest.create(metric_names=[name], group_by_names=list(metric.by))
+    asked = figures(file.execute(engine.explain(request).sql_statement.sql).fetchall())
+    assert asked
+    for way, ask in ways.items():
+        assert ask(metric.sql) == pytest.approx(asked, rel=1e-9, abs=1e-9), way
+
+
+def test_a_quarter_shows_its_last_month_end(
+    engine: MetricFlowEngine, file: duckdb.DuckDBPyConnection, ways: dict[str, Ask]
+) -> None:
+    request = MetricFlowQueryRequest.create(
+        metric_names=["mrr"], group_by_names=["metric_time__quarter"]
+    )
+    asked = figures(file.execute(engine.explain(request).sql_statement.sql).fetchall())
+    quarter = "cast(date_trunc('quarter', month) as date)"
+    shown = ways["postgresql"](
+        f"select {quarter}, sum(closing_mrr_usd) from cohorts.revenue_retention where month in"
+        f" (select max(month) from cohorts.revenue_retention group by {quarter}) group by 1"
+    )
+    assert len(asked) > 4
+    assert shown == pytest.approx(asked, rel=1e-9)
+
+
+def test_every_metric_is_compared(engine: MetricFlowEngine) -> None:
+    assert {metric.name for metric in engine.list_metrics()} == set(METRICS)
+
+
+def test_the_command_gives_the_same_figures(
+    night: NightOutcome, ways: dict[str, Ask], tmp_path: Path
+) -> None:
+    """`mf query` as the documentation has it, in a copy of the project's folder."""
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "semantic_manifest.json").write_text(load_semantic_manifest())
+    for name in ("dbt_project.yml", "profiles.yml"):
+        (tmp_path / name).write_text((PROJECT / name).read_text())
+    asked = tmp_path / "asked.csv"
+    subprocess.run(
+        [
+            *(Path(sys.executable).with_name("mf"), "query", "--metrics", "mrr,nrr_12m"),
+            *("--group-by", "revenue__segment", "--csv", asked),
+        ],
+        check=True,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "DBT_TARGET": "published",
+            "DBT_PROFILES_DIR": ".",
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "TENURE_WAREHOUSE": str(night.database),
+            "TENURE_LAKE": str(night.home / "lake"),
+        },
+        capture_output=True,
+    )
+    rows = duckdb.sql(f"from read_csv('{asked}')").fetchall()
+    for place, name in ((1, "mrr"), (2, "nrr_12m")):
+        found = figures((row[0], row[place]) for row in rows)
+        assert found == pytest.approx(ways["duckdb"](METRICS[name].sql), rel=1e-9)
