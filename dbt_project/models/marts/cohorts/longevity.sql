@@ -52,6 +52,21 @@ advocacy as (
     from {{ ref('fct_advocacy') }}
 ),
 
+-- Where no act was ever recorded, nobody knows who has a story.
+advocacy_recorded as (
+    select count(*) > 0 as is_recorded
+    from advocacy
+),
+
+answers as (
+    select
+        account_id,
+        responded_on,
+        score
+    from {{ ref('fct_survey_responses') }}
+    where survey_type = 'nps' and score is not null
+),
+
 numbers as (
     {{ thousand_numbers() }}
 ),
@@ -208,7 +223,15 @@ focus as (
         floor(tenure_months / 12.0) as life_year,
         case
             when sum(touches) > 0 and max(active_users_28d) > 0 and sum(value_reports) > 0 then 1
-            else 0
+            -- Where any of them was not recorded the year is not known; one that is nought decides.
+            when
+                sum(touches) = 0 or max(active_users_28d) = 0 or sum(value_reports) = 0
+                or (
+                    sum(touches) is not null
+                    and max(active_users_28d) is not null
+                    and sum(value_reports) is not null
+                )
+                then 0
         end as is_focused
     from account_months
     where tenure_months is not null
@@ -221,6 +244,64 @@ focused as (
         sum(is_focused) as focus_years
     from focus
     group by account_id
+),
+
+-- The first year of life against the last twelve months of one that is at least two years old.
+first_and_last as (
+    select
+        account_months.account_id,
+        avg(case when account_months.tenure_months < 12 then account_months.active_users_28d end)
+            as users_first,
+        avg(case when account_months.tenure_months >= 12 then account_months.active_users_28d end)
+            as users_last,
+        avg(case when account_months.tenure_months < 12 then account_months.touches end)
+            as touches_first,
+        avg(case when account_months.tenure_months >= 12 then account_months.touches end)
+            as touches_last
+    from account_months
+    inner join lives on account_months.account_id = lives.account_id
+    where
+        account_months.is_active
+        and lives.paid_to_tenure_month >= 24
+        and (
+            account_months.tenure_months between 0 and 11
+            or account_months.tenure_months
+            between lives.paid_to_tenure_month - 11 and lives.paid_to_tenure_month
+        )
+    group by account_months.account_id
+),
+
+answers_first_and_last as (
+    select
+        lives.account_id,
+        avg(
+            case
+                when answers.responded_on <= {{ months_after('lives.first_paid_month', 12) }}
+                    then answers.score
+            end
+        ) as nps_first,
+        avg(
+            case
+                when answers.responded_on > {{ months_after('lives.last_paid_month', -12) }}
+                    then answers.score
+            end
+        ) as nps_last
+    from answers
+    inner join lives on answers.account_id = lives.account_id
+    where lives.paid_to_tenure_month >= 24
+    group by lives.account_id
+),
+
+momentum as (
+    select
+        first_and_last.account_id,
+        first_and_last.users_last / nullif(first_and_last.users_first, 0) as usage_ratio,
+        first_and_last.touches_last / nullif(first_and_last.touches_first, 0) as touches_ratio,
+        answers_first_and_last.nps_last / nullif(answers_first_and_last.nps_first, 0) as nps_ratio
+    from first_and_last
+    left join
+        answers_first_and_last
+        on first_and_last.account_id = answers_first_and_last.account_id
 ),
 
 stories as (
@@ -259,17 +340,30 @@ select
         ~ ' else expected.p_reach_year_10 end'
     ) }} as p_reach_year_10,
     {{ stable('expected.expected_years_remaining') }} as expected_years_remaining,
+    {{ stable('momentum.usage_ratio') }} as usage_to_first_year_ratio,
+    {{ stable('momentum.touches_ratio') }} as touches_to_first_year_ratio,
+    {{ stable('momentum.nps_ratio') }} as nps_to_first_year_ratio,
+    {{ stable(
+        '(coalesce(momentum.usage_ratio, 0) + coalesce(momentum.touches_ratio, 0)'
+        ~ ' + coalesce(momentum.nps_ratio, 0)) / nullif('
+        ~ 'case when momentum.usage_ratio is null then 0 else 1 end'
+        ~ ' + case when momentum.touches_ratio is null then 0 else 1 end'
+        ~ ' + case when momentum.nps_ratio is null then 0 else 1 end, 0)'
+    ) }} as momentum_index,
     cast(focused.focus_years as bigint) as focus_years,
     now.is_active as is_customer,
     lives.paid_to_tenure_month >= 120 as is_10y,
     lives.paid_to_tenure_month >= 180 as is_15y,
     merged.account_id is not null as has_survived_merger,
-    coalesce(stories.case_studies, 0) > 0 as has_case_study
+    case when advocacy_recorded.is_recorded then coalesce(stories.case_studies, 0) > 0 end
+        as has_case_study
 from lives
 inner join now on lives.account_id = now.account_id
+cross join advocacy_recorded
 left join accounts on lives.account_id = accounts.account_id
 left join merged on lives.account_id = merged.account_id
 left join renewed on lives.account_id = renewed.account_id
 left join expected on lives.account_id = expected.account_id
 left join focused on lives.account_id = focused.account_id
 left join stories on lives.account_id = stories.account_id
+left join momentum on lives.account_id = momentum.account_id

@@ -1,5 +1,9 @@
 {# Days without a word after which a customer counts as silent. #}
 {% set silent_days = 90 %}
+{# Newest NPS score up to which a customer is unhappy; a term of more months binds for longer than a year. #}
+{% set unhappy_score, bound_months = 6, 12 %}
+{# A company that credits in dollars only need not keep a rate for them. #}
+{% set usd_is_one = "case when notes.currency = 'USD' then 1.0 end" %}
 {# Connections to a rival's people in 28 days, at least so many and so far above the own mean. #}
 {% set burst_connections, burst_deviations = 3, 3 %}
 with
@@ -192,6 +196,72 @@ mentioned as (
     group by months.account_id, months.month_end_on
 ),
 
+customers as (
+    select
+        billing_customer_id,
+        account_id
+    from {{ ref('int_billing_customer_map') }}
+    where account_id is not null
+),
+
+reference_rates as (
+    select
+        currency,
+        usd_per_unit
+    from {{ ref('input_fx_rates') }}
+    where is_reference
+),
+
+credits as (
+    select
+        customers.account_id,
+        {{ utc_date('notes.issued_at') }} as issued_on,
+        cast(
+            notes.amount * coalesce(reference_rates.usd_per_unit, {{ usd_is_one }})
+            as decimal(18, 2)
+        ) as amount_usd
+    from {{ ref('input_credit_notes') }} as notes
+    inner join customers on notes.billing_customer_id = customers.billing_customer_id
+    left join reference_rates on notes.currency = reference_rates.currency
+),
+
+credited as (
+    select
+        months.account_id,
+        months.month_end_on,
+        sum(credits.amount_usd) as credits_usd_12m
+    from credits
+    cross join months_later
+    inner join months
+        on
+            credits.account_id = months.account_id
+            and {{ month_index('credits.issued_on') }} + months_later.months_later
+            = months.month_number
+    where
+        credits.issued_on <= months.month_end_on
+        and {{ within_days('credits.issued_on', 'months.month_end_on', 365) }}
+    group by months.account_id, months.month_end_on
+),
+
+-- Whoever gives no credit has no credit notes; only from the first on is none a fact.
+credit_coverage as (
+    select min(issued_on) as recorded_from_on
+    from credits
+),
+
+bound as (
+    select distinct
+        months.account_id,
+        months.month_end_on
+    from months
+    inner join {{ ref('fct_contract_terms') }} as terms
+        on
+            months.account_id = terms.account_id
+            and months.month_end_on >= terms.started_on
+            and months.month_end_on < coalesce(terms.ended_on, terms.due_on)
+    where terms.term_months > {{ bound_months }} and not terms.is_evergreen
+),
+
 rivals as (
     select
         months.account_id,
@@ -286,6 +356,11 @@ measured as (
         case
             when heard.advocacy_acts_12m is not null then coalesce(advocates.advocates_12m, 0)
         end as advocates_12m,
+        case
+            when months.month_end_on >= credit_coverage.recorded_from_on
+                then coalesce(credited.credits_usd_12m, 0)
+        end as credits_usd_12m,
+        bound.account_id is not null as is_bound,
         rivals.competitor_id as busiest_competitor_id,
         -- Each is null where nothing was ever heard; the newest of the others counts.
         greatest(
@@ -300,13 +375,14 @@ measured as (
     from months
     cross join engagement_coverage
     cross join touch_coverage
+    cross join credit_coverage
     {% for name in ['surveys', 'heard', 'touches', 'cases', 'people'] -%}
         left join {{ name }}
             on
                 months.account_id = {{ name }}.account_id
                 and months.month_end_on = {{ name }}.observed_on
     {% endfor -%}
-    {% for name in ['engaged', 'followed', 'mentioned', 'advocates'] -%}
+    {% for name in ['engaged', 'followed', 'mentioned', 'advocates', 'credited', 'bound'] -%}
         left join {{ name }}
             on
                 months.account_id = {{ name }}.account_id
@@ -348,6 +424,7 @@ select
     advocacy_acts_12m as recommendations_12m,
     competitor_connections_28d,
     handoffs_per_case_90d,
+    cast(credits_usd_12m as decimal(18, 2)) as credits_usd_12m,
     case
         when last_heard_on > cast('1900-01-01' as date)
             then cast({{ dbt.datediff('last_heard_on', 'month_end_on', 'day') }} as bigint)
@@ -357,5 +434,7 @@ select
             then last_heard_on <= {{ days_after('month_end_on', 0 - silent_days) }}
     end as is_indifferent,
     responses_12m = 0 as is_assumed_happy,
-    has_competitor_connect_burst
+    has_competitor_connect_burst,
+    case when nps_last_score is not null then nps_last_score <= {{ unhappy_score }} and is_bound end
+        as is_unhappy_locked_in
 from measured
