@@ -49,6 +49,10 @@ nightly: sources  ## run the night: load, build, score, publish (AS_OF=2026-01-3
 dev: sources  ## open the Dagster UI on http://127.0.0.1:3000
 	@$(BIN)/dagster dev -m orchestration.definitions -h 127.0.0.1 -p 3000
 
+.PHONY: dashboard
+dashboard: $(READY)  ## open the pages on http://127.0.0.1:8501 (PORT=8600 for another)
+	@$(BIN)/python -m dashboards $(if $(PORT),--port $(PORT))
+
 .PHONY: rollback
 rollback: $(READY)  ## show readers the night before (TO=2026-01-31 for another)
 	@$(BIN)/python -m publishing rollback $(if $(TO),--to $(TO))
