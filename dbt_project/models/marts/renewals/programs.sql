@@ -189,6 +189,30 @@ gathered as (
     group by campaigns.campaign_id
 ),
 
+-- Whoever had left a customer before an event and may be mailed today could have been invited.
+alumni as (
+    select
+        person_id,
+        left_on
+    from {{ ref('alumni') }}
+    where is_mailable
+),
+
+alumni_invited as (
+    select
+        campaigns.campaign_id,
+        count(*) as alumni_eligible,
+        count(members.person_id) as alumni_invited
+    from campaigns
+    inner join alumni on campaigns.started_on > alumni.left_on
+    left join members
+        on
+            campaigns.campaign_id = members.campaign_id
+            and alumni.person_id = members.person_id
+    where campaigns.is_gathering
+    group by campaigns.campaign_id
+),
+
 alumni_events as (
     select count(*) as events_12m
     from campaigns
@@ -232,6 +256,9 @@ select
     {{ stable('1.0 * addressed.fatigued / addressed.members') }} as fatigued_share,
     case when campaigns.audience is not null then coalesce(gathered.events_12m, 0) end
         as events_held_12m,
+    alumni_invited.alumni_eligible,
+    {{ share_of('alumni_invited.alumni_invited', 'alumni_invited.alumni_eligible') }}
+        as alumni_invited_share,
     cast(null as boolean) as is_cadence_met,
     campaigns.started_on > {{ months_after(as_of_date(), -12) }} as is_conversion_open
 from campaigns
@@ -240,6 +267,7 @@ left join account_counts on campaigns.campaign_id = account_counts.campaign_id
 left join conversions on campaigns.campaign_id = conversions.campaign_id
 left join middle on campaigns.campaign_id = middle.campaign_id
 left join gathered on campaigns.campaign_id = gathered.campaign_id
+left join alumni_invited on campaigns.campaign_id = alumni_invited.campaign_id
 union all
 select
     'program/' || programs.program_id as program_key,
@@ -269,6 +297,8 @@ select
     cast(null as double) as fatigued_share,
     case when lower(programs.program_type) = 'alumni' then alumni_events.events_12m end
         as events_held_12m,
+    cast(null as bigint) as alumni_eligible,
+    cast(null as double) as alumni_invited_share,
     case
         when lower(programs.program_type) = 'alumni'
             then alumni_events.events_12m >= {{ events_wanted }}
