@@ -13,7 +13,7 @@ from pathlib import Path
 
 #: Modules, each with `SIZES` and `run`. Imported when they are run: a process that is measured
 #: imports this one too, and what it imports would count.
-BENCHMARKS = ("revenue", "scoring")
+BENCHMARKS = ("revenue", "people", "scoring")
 
 Benchmark = Callable[[Sequence[int], Path], Iterator[str]]
 

@@ -72,7 +72,10 @@ def _add_what_nights_append(database: Path) -> None:
     """
     with duckdb.connect(str(database)) as connection:
         connection.execute("set timezone = 'UTC'")
+        read = {name for (name,) in connection.execute(_READ).fetchall()}
         for name, rows in {"stg_closes__month_closes": _CLOSES, **_SCORES}.items():
+            if name not in read:
+                continue
             columns = connection.execute(f"describe staging.{name}").fetchall()
             typed = ", ".join(f'"{column}" {kind}' for column, kind, *_ in columns)
             connection.execute(f"drop view staging.{name}")
@@ -80,6 +83,7 @@ def _add_what_nights_append(database: Path) -> None:
             connection.execute(f"insert into staging.{name} by name {rows}")
 
 
+_READ = "select view_name from duckdb_views() where schema_name = 'staging'"
 _CLOSES = """
     select
         money.account_id, money.month_end_on as month, months.reported_from_on as closed_on,

@@ -8,9 +8,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from benchmarks import growth, revenue
+from benchmarks import growth, rebuild
 from benchmarks.copies import copy_tables, own_keys
+from benchmarks.people import people
 from benchmarks.process import measured
+from benchmarks.revenue import REVENUE
+from orchestration.dbt import load_manifest
 
 
 @pytest.mark.parametrize(("power", "factor"), [(0.5, 3.0), (1.0, 0.2), (2.0, 7.0)])
@@ -128,11 +131,13 @@ def test_the_scope_reaches_down_to_what_is_given_and_not_beneath() -> None:
         "activities": ["landed"],
         "value": ["retention"],
     }
-    scope = revenue.find_scope(
+    scope = rebuild.find_scope(
         {
             "nodes": {key: _node(path) for key, path in paths.items()},
             "parent_map": {key: parents.get(key, []) for key in paths},
-        }
+        },
+        REVENUE.asked,
+        REVENUE.given,
     )
     assert set(scope.names) == {"revenue_retention", "int_touches"}
     assert {name for _, name in scope.given} == {
@@ -151,3 +156,20 @@ def test_work_is_done_and_measured_in_a_process_of_its_own() -> None:
     assert other.result != os.getpid()
     assert 0.0 < other.cpu_seconds < held.cpu_seconds
     assert other.seconds > 0
+
+
+def test_each_model_is_measured_once_and_every_mart_of_theirs_is() -> None:
+    manifest = load_manifest()
+    revenue, rest = (
+        set(rebuild.find_scope(manifest, one.asked, one.given).names) for one in (REVENUE, people())
+    )
+    assert not revenue & rest
+    marts = {
+        node["name"]
+        for node in manifest["nodes"].values()
+        if node["original_file_path"].startswith(
+            ("models/marts/cohorts/", "models/marts/renewals/", "models/marts/value/")
+        )
+        and node["resource_type"] == "model"
+    }
+    assert marts <= revenue | rest
