@@ -7,19 +7,17 @@ screen. Must not be here: figures.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import ModuleType
 
 import streamlit as st
 
 from dashboards import formats, parts
+from dashboards.app_pages import ENTRIES, Entry
 from dashboards.filters import Filters
 from dashboards.frame import night_shown, page_of, remembered
 from dashboards.night import Night, NightError
 from dashboards.queries import shared
-from dashboards.views import account, cohorts, renewals, revenue, today, trust, value
 
 #: Filter -> label, what all is called, and its name in the address.
 CHOICES = {
@@ -27,27 +25,6 @@ CHOICES = {
     "region": ("Region", "All regions", "region"),
     "owner_id": ("Owner", "All owners", "owner"),
 }
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A page in the navigation."""
-
-    view: ModuleType
-    title: str
-    icon: str
-    path: str
-
-
-ENTRIES = (
-    Entry(today, "Today", ":material/call:", "today"),
-    Entry(renewals, "Renewals", ":material/event_repeat:", "renewals"),
-    Entry(revenue, "Revenue", ":material/waterfall_chart:", "revenue"),
-    Entry(cohorts, "Cohorts", ":material/groups:", "cohorts"),
-    Entry(value, "Value", ":material/diamond:", "value"),
-    Entry(account, "Account", ":material/domain:", "account"),
-    Entry(trust, "Trust", ":material/verified:", "trust"),
-)
 
 
 def main() -> None:
