@@ -1,49 +1,123 @@
-"""Tells people that a night failed.
+"""Tells people how a night went: that it failed, or what it found.
 
-Belongs here: the message and its delivery to a webhook. Must not be here: deciding what a failure
-is.
+Belongs here: when is told, and by whom: the command that ran a night, else a sensor. Must not be
+here: the digest's words (`digest`), delivery, deciding what a failure is.
 """
 
-import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import dagster as dg
-import requests
 
-WEBHOOK = "TENURE_ALERT_WEBHOOK"
+from orchestration import delivery, digest
+from orchestration.delivery import AlertSettings, AlertSettingsError, Delivery
+from orchestration.installation import default_home
+from orchestration.jobs import NIGHTLY
+from publishing import headlines, nights
+from publishing.publish import DATABASE, read_manifest
+
 ALERTED_TAG = "tenure/alerted"
-_TIMEOUT_SECONDS = 10
 
 
-def send(text: str) -> bool:
-    """Post `{"text": ...}` to the webhook, as Slack, Teams and Mattermost read it.
-
-    Returns whether it was delivered; False without a webhook. A failing webhook never fails a run.
-    """
-    url = os.environ.get(WEBHOOK)
-    if not url:
-        return False
-    try:
-        response = requests.post(url, json={"text": text}, timeout=_TIMEOUT_SECONDS)
-    except requests.RequestException:
-        return False
-    return response.ok
-
-
-def failure_text(job: str, run_id: str, reason: str) -> str:
+def failure_text(job: str, run_id: str, reason: str, failed_checks: Sequence[str] = ()) -> str:
     """Return the message for a failed run; readers keep the last night that was sound."""
+    checks = "".join(f"Check failed: {name}\n" for name in sorted(failed_checks)[:20])
     return (
-        f"Tenure: {job} failed (run {run_id[:8]}). {reason}\n"
+        f"Tenure: {job} failed (run {run_id[:8]}). {reason}\n{checks}"
         "Readers still see the last sound night. Details: the run's page in Dagster."
+    )
+
+
+def tell_failure(settings: AlertSettings, job: str, text: str) -> list[Delivery]:
+    """Bring the message of a failure to everybody; never raises."""
+    subject = f"Tenure: {job} failed"
+    return [delivery.deliver(settings, w, subject, text) for w in delivery.ways(settings)]
+
+
+def tell_digest(
+    settings: AlertSettings, published: Path, run_id: str, failed_checks: Sequence[str]
+) -> list[Delivery]:
+    """Tell what the night found that this run has published, once.
+
+    Args:
+        settings: where to.
+        published: the folder of nights.
+        run_id: the run.
+        failed_checks: its checks that did not hold.
+
+    Returns:
+        What became of it on each way; empty where it was told before or nothing was published.
+    """
+    night = next(
+        (n for n in nights.nights(published) if read_manifest(n.path)["run_id"] == run_id), None
+    )
+    if night is None or not delivery.ways(settings):
+        return []
+    risks = headlines.new_risks(night.path / DATABASE)
+    announced = digest.subject(night.as_of, risks, failed_checks)
+    message = digest.text(night.as_of, risks, failed_checks)
+    return digest.tell_once(settings, published, night.as_of, announced, message)
+
+
+def undelivered(deliveries: Sequence[Delivery]) -> list[str]:
+    """Say of each way on which a message did not arrive why."""
+    return [f"The {d.way} did not get the message: {d.error}." for d in deliveries if d.error]
+
+
+def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
+    """Names of the checks of a run that did not hold, warnings among them."""
+    logged = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    evaluations = [
+        entry.dagster_event.asset_check_evaluation_data
+        for entry in logged
+        if entry.dagster_event is not None
+    ]
+    return sorted(
+        {f"{'/'.join(e.asset_key.path)}: {e.check_name}" for e in evaluations if not e.passed}
     )
 
 
 @dg.run_failure_sensor(
     name="run_failure_alert",
-    description=f"Posts failed runs to the webhook in {WEBHOOK}.",
+    description=f"Tells of failed runs by {delivery.WEBHOOK} and {delivery.MAIL_TO}.",
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def run_failure_alert(context: dg.RunFailureSensorContext) -> None:
     """Alert on a failed run, unless the command that ran it has done so."""
     run = context.dagster_run
-    if ALERTED_TAG not in run.tags:
-        send(failure_text(run.job_name, run.run_id, context.failure_event.message or ""))
+    if ALERTED_TAG in run.tags:
+        return
+    checks = failed_checks(context.instance, run.run_id)
+    text = failure_text(run.job_name, run.run_id, context.failure_event.message or "", checks)
+    _log(context, lambda settings: tell_failure(settings, run.job_name, text))
+
+
+@dg.run_status_sensor(
+    run_status=dg.DagsterRunStatus.SUCCESS,
+    name="night_digest",
+    description=(
+        f"Tells what a night found by {delivery.WEBHOOK} and {delivery.MAIL_TO}: new risks, and "
+        "checks that did not hold. Once for a night that is repeated without change."
+    ),
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def night_digest(context: dg.RunStatusSensorContext) -> None:
+    """Tell the digest of a night, unless the command that ran it has done so."""
+    run = context.dagster_run
+    if run.job_name != NIGHTLY or ALERTED_TAG in run.tags:
+        return
+    published = default_home() / "published"
+    checks = failed_checks(context.instance, run.run_id)
+    _log(context, lambda settings: tell_digest(settings, published, run.run_id, checks))
+
+
+def _log(
+    context: dg.RunStatusSensorContext, tell: Callable[[AlertSettings], list[Delivery]]
+) -> None:
+    try:
+        deliveries = tell(delivery.load_settings(default_home()))
+    except AlertSettingsError as error:
+        context.log.error(str(error))
+        return
+    for line in undelivered(deliveries):
+        context.log.warning(line)

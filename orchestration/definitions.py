@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.alerts import run_failure_alert
+from orchestration.alerts import night_digest, run_failure_alert
 from orchestration.assets.closes import closes_assets
 from orchestration.assets.findings import findings_assets
 from orchestration.assets.published import published_asset
@@ -48,7 +48,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         asset_checks=score_checks(),
         jobs=[nightly_job(), backfill_job(), rebuild_closes_job()],
         schedules=[nightly_schedule()],
-        sensors=[run_failure_alert],
+        sensors=[run_failure_alert, night_digest],
         resources=resources,
     )
 

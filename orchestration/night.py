@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 from ingestion.settings import SettingsError, load_settings
+from orchestration import delivery
 from orchestration.installation import PROJECT_ROOT, default_home, parse_as_of
 from publishing import postgres
 from publishing.nights import PublishError
@@ -34,17 +35,20 @@ def main(arguments: list[str] | None = None) -> int:
         as_of = parse_as_of(options.as_of)
         load_settings()
         postgres.load_settings(default_home())
-    except (SettingsError, PublishError, ValueError) as error:
+        alerted = delivery.load_settings(default_home())
+    except (SettingsError, PublishError, delivery.AlertSettingsError, ValueError) as error:
         print(error, file=sys.stderr)
         return EXIT_SETTINGS
     os.environ.setdefault("DAGSTER_HOME", str(PROJECT_ROOT))
     log = default_home() / ".dagster" / "logs" / f"night-{as_of.isoformat()}.log"
     with _own_output(log) as say:
         say(f"Night of {as_of:%A, %d %B %Y}   (full log: {log})")
-        return _run(as_of, say, log)
+        return _run(as_of, alerted, say, log)
 
 
-def _run(as_of: date, say: Callable[[str], None], log: Path) -> int:
+def _run(
+    as_of: date, alerted: delivery.AlertSettings, say: Callable[[str], None], log: Path
+) -> int:
     # Imported here: it takes seconds, and a wrong setting should be told at once.
     import dagster as dg
 
@@ -64,13 +68,19 @@ def _run(as_of: date, say: Callable[[str], None], log: Path) -> int:
                 tags={alerts.ALERTED_TAG: "by the command"},
                 raise_on_error=False,
             )
+        checks = alerts.failed_checks(instance, run_id)
         if result.success:
             say(summary.text(as_of, default_home(), watcher.facts, time.monotonic() - started))
-            return 0
-        reason = "\n".join(watcher.facts.errors) or "See the log."
-        alerts.send(alerts.failure_text(NIGHTLY, run_id, reason))
-        say(summary.failure_text(watcher.facts, reason, log))
-        return EXIT_FAILED
+            told = alerts.tell_digest(alerted, default_home() / "published", run_id, checks)
+        else:
+            reason = "\n".join(watcher.facts.errors) or "See the log."
+            told = alerts.tell_failure(
+                alerted, NIGHTLY, alerts.failure_text(NIGHTLY, run_id, reason, checks)
+            )
+            say(summary.failure_text(watcher.facts, reason, log))
+        for line in alerts.undelivered(told):
+            say(line)
+        return 0 if result.success else EXIT_FAILED
 
 
 @contextlib.contextmanager

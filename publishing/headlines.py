@@ -69,6 +69,62 @@ class Headlines:
     calls: tuple[Call, ...]
 
 
+@dataclass(frozen=True)
+class NewRisk:
+    """An account of which something new speaks for a loss.
+
+    Attributes:
+        account: its name.
+        arr_usd: annual recurring revenue.
+        days_to_renewal: days to the due date; below zero it has passed.
+        p_lost: probability that the renewal is lost; None where it was not scored.
+        expected_loss_usd: that share of the revenue; None where it was not scored.
+        why_today: what is new, and what still stands, in words.
+        has_plan_owner: whether somebody is accountable for a plan.
+    """
+
+    account: str
+    arr_usd: Decimal
+    days_to_renewal: int | None
+    p_lost: float | None
+    expected_loss_usd: Decimal | None
+    why_today: str
+    has_plan_owner: bool
+
+
+#: What is new and speaks for a loss; the other flags of the watchlist are dates and tasks.
+RISK_FLAGS = (
+    "champion_left",
+    "sponsor_left",
+    "band_became_high",
+    "risk_jumped",
+    "judged_below_half",
+    "payment_failed",
+    "past_due",
+)
+
+
+def new_risks(database: Path) -> list[NewRisk]:
+    """Read the risks that are new in a night, those to call first at the top.
+
+    Args:
+        database: `tenure.duckdb` of a published night.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        rows = connection.execute(
+            """
+            select
+                coalesce(account_name, account_id), arr_usd, days_to_renewal, p_lost_next_renewal,
+                expected_loss_arr_usd, why_today, has_plan_owner
+            from renewals.watchlist
+            where list_has_any(regexp_split_to_array(new_flags, '; *'), $flags)
+            order by priority_rank
+            """,
+            {"flags": list(RISK_FLAGS)},
+        ).fetchall()
+    return [NewRisk(*row) for row in rows]
+
+
 def read(database: Path, as_of: date) -> Headlines | None:
     """Read the headlines of a night; None when no month has been closed yet.
 

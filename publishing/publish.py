@@ -90,7 +90,7 @@ def publish(
         contracts: the public marts; nothing else is published.
         as_of: the date the marts are as of.
         run_id: names the folder.
-        beside: texts that lie in the folder too, by file name.
+        beside: texts that lie in the folder too, by file name; a name may hold a folder.
         progress: called with one line per step.
 
     Raises:
@@ -108,6 +108,7 @@ def publish(
     progress(f"copied {len(tables)} tables, {sum(t.row_count for t in tables.values()):,} rows")
     _check_against_last_night(tables, nights.current(published), published)
     for name, text in (beside or {}).items():
+        (building / name).parent.mkdir(parents=True, exist_ok=True)
         (building / name).write_text(text, encoding="utf-8", newline="\n")
     _write_manifest(building, as_of, run_id, tables)
     final = nights.final_path(published, as_of, run_id)

@@ -1,6 +1,6 @@
 """Group `published`: what readers see."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -8,47 +8,104 @@ from typing import Any
 import dagster as dg
 
 from orchestration.assets.scores import training_cutoff
+from orchestration.dbt import Dbt, DocsError
 from orchestration.installation import Installation, Night
+from publishing import hand_back, quality_page
 from publishing.nights import PublishError
 from publishing.postgres import load_settings, publish_to_postgres
 from publishing.publish import MartContract, publish
-from scoring import HEADS, model_card, registry
+from scoring import model_card, registry
+from scoring.heads import HEADS
 
 NIGHT = dg.AssetKey(["published", "night"])
+HAND_BACK = dg.AssetKey(["published", "hand_back"])
+DATA_QUALITY = dg.AssetKey(["published", "data_quality"])
+DBT_DOCS = dg.AssetKey(["published", "dbt_docs"])
 CARD = "model-card.md"
+DOCS_PAGE = "pages/dbt-docs.html"
 
 
 def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
-    """Return the step that publishes the marts of `contracts`."""
+    """Return the step that publishes the marts of `contracts` and what lies beside them.
 
-    @dg.asset(
-        key=NIGHT,
-        group_name="published",
-        kinds={"duckdb", "parquet"},
-        deps=[dg.AssetKey([c.schema, c.name]) for c in contracts],
+    One step, because readers see all of it or nothing: what lies beside the tables is made first,
+    and shown with them by the same switch of the link.
+    """
+    marts = [dg.AssetKey([c.schema, c.name]) for c in contracts]
+    operations = [key for key in marts if key.path[0] == "operations"]
+
+    @dg.multi_asset(
+        name="published__night",
+        specs=[
+            dg.AssetSpec(
+                NIGHT,
+                group_name="published",
+                kinds={"duckdb", "parquet"},
+                deps=marts,
+                description=(
+                    "The public marts as `published/current/tenure.duckdb` and Parquet: built "
+                    "aside, checked, then shown by switching one link. The last seven nights are "
+                    "kept. Beside them `model-card.md` says how far the night's scores can be "
+                    "trusted. Where TENURE_PUBLISH_POSTGRES_DSN is set, PostgreSQL shows the same "
+                    "night afterwards."
+                ),
+            ),
+            dg.AssetSpec(
+                HAND_BACK,
+                group_name="published",
+                kinds={"csv"},
+                deps=[dg.AssetKey(["renewals", "churn_risk"])],
+                description=(
+                    f"`{hand_back.FILE}` beside the night: accounts whose score band or plan "
+                    "changed since the night before, for the CRM."
+                ),
+            ),
+            dg.AssetSpec(
+                DATA_QUALITY,
+                group_name="published",
+                kinds={"html"},
+                deps=operations,
+                description=(
+                    f"`{quality_page.FILE}` beside the night: what Great Expectations found in "
+                    "what was loaded, what was kept out, what fell silent."
+                ),
+            ),
+            dg.AssetSpec(
+                DBT_DOCS,
+                group_name="published",
+                kinds={"html"},
+                deps=marts,
+                skippable=True,
+                description=(
+                    f"`{DOCS_PAGE}` beside the night: every model and column, its lineage and its "
+                    "metrics. A night is published without it if dbt cannot make it."
+                ),
+            ),
+        ],
         pool="warehouse",
-        description=(
-            "The public marts as `published/current/tenure.duckdb` and Parquet: built aside, "
-            "checked, then shown by switching one link. The last seven nights are kept. Beside "
-            "them `model-card.md` says how far the night's scores can be trusted. Where "
-            "TENURE_PUBLISH_POSTGRES_DSN is set, PostgreSQL shows the same night afterwards."
-        ),
     )
     def night_(
-        context: dg.AssetExecutionContext, installation: Installation, night: Night
-    ) -> dg.MaterializeResult[Any]:
+        context: dg.AssetExecutionContext, installation: Installation, night: Night, dbt: Dbt
+    ) -> Iterator[dg.MaterializeResult[Any]]:
         try:
             postgres = load_settings(installation.root)
         except PublishError as error:
             raise dg.Failure(str(error), allow_retries=False) from error
         told = card(installation.models, night.date)
+        back = hand_back.hand_back(installation.warehouse, installation.published, night.date)
+        quality = quality_page.page(installation.lake, installation.warehouse, night.date)
+        beside = {CARD: told, hand_back.FILE: back.text, quality_page.FILE: quality}
+        try:
+            beside[DOCS_PAGE] = dbt.docs(night.date)
+        except DocsError as error:
+            context.log.warning(f"The night is published without dbt's documentation: {error}")
         result = publish(
             installation.warehouse,
             installation.published,
             contracts,
             as_of=night.date,
             run_id=context.run.run_id,
-            beside={CARD: told},
+            beside=beside,
             progress=context.log.info,
         )
         if postgres is not None:
@@ -56,7 +113,8 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
             for note in shown.notes:
                 context.log.warning(note)
         rows = sum(table.row_count for table in result.tables.values())
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
+            asset_key=NIGHT,
             metadata={
                 "as_of": night.date.isoformat(),
                 "path": dg.MetadataValue.path(str(result.path)),
@@ -67,8 +125,22 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
                 "content": dg.MetadataValue.json(
                     {name: table.content_hash for name, table in result.tables.items()}
                 ),
-            }
+            },
         )
+        yield dg.MaterializeResult(
+            asset_key=HAND_BACK,
+            metadata={
+                "path": dg.MetadataValue.path(str(result.path / hand_back.FILE)),
+                "compared_with": back.compared_with.isoformat() if back.compared_with else "none",
+                "dagster/row_count": back.rows,
+            },
+        )
+        for key, name in ((DATA_QUALITY, quality_page.FILE), (DBT_DOCS, DOCS_PAGE)):
+            if name in beside:
+                yield dg.MaterializeResult(
+                    asset_key=key,
+                    metadata={"path": dg.MetadataValue.path(str(result.path / name))},
+                )
 
     return night_
 

@@ -1,61 +1,251 @@
-"""A failed night is told to a webhook; a failing webhook harms nothing."""
+"""People are told how a night went, once; receivers that are down, slow or refuse do no harm."""
 
-import json
-import threading
+from __future__ import annotations
+
+import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from typing import ClassVar
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
 
+import dagster as dg
+import duckdb
 import pytest
+from pydantic import SecretStr
 
-from orchestration import alerts
+from orchestration import alerts, delivery, digest
+from orchestration.delivery import AlertSettings, AlertSettingsError, Mail
+from publishing.headlines import NewRisk, new_risks
+from publishing.publish import MartContract, publish
+from tests.orchestration.receivers import MailServer, Webhook, running
 
-
-class Receiver(BaseHTTPRequestHandler):
-    received: ClassVar[list[dict[str, str]]] = []
-    status: ClassVar[int] = 200
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append(json.loads(body))
-        self.send_response(self.status)
-        self.end_headers()
-
-    def log_message(self, *_: object) -> None:
-        pass
+AS_OF = date(2026, 1, 31)
+RISK = NewRisk(
+    "Acme Ltd", Decimal("12000"), 45, 0.4832, Decimal("5798.40"), "New: the champion left.", False
+)
+MARTS = {
+    "account_id": "varchar",
+    "account_name": "varchar",
+    "arr_usd": "decimal(18,2)",
+    "days_to_renewal": "bigint",
+    "p_lost_next_renewal": "double",
+    "expected_loss_arr_usd": "decimal(18,2)",
+    "why_today": "varchar",
+    "new_flags": "varchar",
+    "has_plan_owner": "boolean",
+    "priority_rank": "bigint",
+}
 
 
 @pytest.fixture
-def webhook(monkeypatch: pytest.MonkeyPatch) -> Iterator[type[Receiver]]:
-    Receiver.received.clear()
-    Receiver.status = 200
-    server = HTTPServer(("127.0.0.1", 0), Receiver)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    monkeypatch.setenv(alerts.WEBHOOK, f"http://127.0.0.1:{server.server_port}/hook")
-    yield Receiver
-    server.shutdown()
-    thread.join()
-    server.server_close()
+def webhook() -> Iterator[Webhook]:
+    server = Webhook()
+    with running(server):
+        yield server
 
 
-def test_the_message_names_job_run_and_reason(webhook: type[Receiver]) -> None:
-    assert alerts.send(alerts.failure_text("nightly", "0123456789", "a test failed"))
-    (message,) = webhook.received
-    assert "nightly failed (run 01234567). a test failed" in message["text"]
-    assert "last sound night" in message["text"]
+@pytest.fixture
+def mail_server() -> Iterator[MailServer]:
+    server = MailServer()
+    with running(server):
+        yield server
 
 
-def test_without_a_webhook_nothing_is_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(alerts.WEBHOOK, raising=False)
-    assert not alerts.send("text")
+@pytest.fixture
+def settings(webhook: Webhook, mail_server: MailServer) -> AlertSettings:
+    """Both ways, to local receivers."""
+    return AlertSettings(SecretStr(webhook.url), mail_to(mail_server))
 
 
-def test_a_refusing_webhook_is_reported_not_raised(webhook: type[Receiver]) -> None:
+def mail_to(server: MailServer) -> Mail:
+    address = f"smtp://tenure:p%40ss@{server.address}"
+    return Mail(SecretStr(address), "tenure@vendor.com", ("cs@vendor.com", "cfo@vendor.com"))
+
+
+def publish_watchlist(tmp_path: Path, *rows: str, run_id: str = "run1") -> Path:
+    """A published night whose one mart is the watchlist; returns the folder of nights."""
+    warehouse = tmp_path / "tenure.duckdb"
+    declared = ", ".join(f"{name} {kind}" for name, kind in MARTS.items())
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema if not exists renewals")
+        connection.execute(f"create or replace table renewals.watchlist ({declared})")
+        for row in rows:
+            connection.execute(f"insert into renewals.watchlist values ({row})")
+    contract = MartContract("renewals", "watchlist", MARTS)
+    publish(warehouse, tmp_path / "published", [contract], as_of=AS_OF, run_id=run_id)
+    return tmp_path / "published"
+
+
+SECOND = "'a', 'Second', 10, 5, .2, 2, 'New: past due by a week.', 'past_due', true, 2"
+FIRST = (
+    "'b', 'First', 90, 9, .5, 45, 'New: the risk became high.',"
+    " 'due_in_30_days; band_became_high', false, 1"
+)
+CALM = "'c', 'Calm', 90, 30, .5, 45, 'New: due in 30 days.', 'due_in_30_days', false, 3"
+QUIET = "'d', 'Quiet', 90, 30, .5, 45, null, null, false, 4"
+
+
+def test_both_ways_get_the_digest_once(
+    settings: AlertSettings, webhook: Webhook, mail_server: MailServer, tmp_path: Path
+) -> None:
+    published = publish_watchlist(tmp_path, SECOND, FIRST, CALM, QUIET)
+    done = alerts.tell_digest(settings, published, "run1", ["scores/history: drift"])
+    assert [(d.way, d.error) for d in done] == [("webhook", None), ("mail", None)]
+    (posted,), (mail,) = webhook.received, mail_server.received
+    assert set(posted) == {"text"}
+    lines = posted["text"].splitlines()
+    assert lines[0] == "Tenure, night of 2026-01-31: 2 new risks, 1 check failed."
+    assert lines[1] == "$100 ARR, of which $47 is expected to be lost."
+    assert lines[2] == (
+        "• First: $90 ARR, due in 9 days, 50% likely to be lost, nobody accountable for a plan. "
+        "New: the risk became high."
+    )
+    assert lines[3].startswith("• Second: $10 ARR, due in 5 days, 20% likely to be lost. ")
+    assert lines[4:] == ["Checks that did not hold:", "• scores/history: drift"]
+    assert mail["Subject"] == "Tenure, night of 2026-01-31: 2 new risks, 1 check failed"
+    assert mail["To"] == "cs@vendor.com, cfo@vendor.com"
+    assert mail.get_content().splitlines() == lines
+    assert mail_server.logins == 1
+    # The night is run again and nothing has changed: nobody hears of it.
+    publish_watchlist(tmp_path, SECOND, FIRST, CALM, QUIET, run_id="run2")
+    assert alerts.tell_digest(settings, published, "run2", ["scores/history: drift"]) == []
+    # It is run again and finds otherwise: that is news.
+    publish_watchlist(tmp_path, FIRST, CALM, QUIET, run_id="run3")
+    assert len(alerts.tell_digest(settings, published, "run3", [])) == 2
+    assert (len(webhook.received), len(mail_server.received)) == (2, 2)
+
+
+def test_what_did_not_arrive_is_said_and_tried_again(
+    settings: AlertSettings, webhook: Webhook, mail_server: MailServer, tmp_path: Path
+) -> None:
+    published = publish_watchlist(tmp_path, FIRST)
     webhook.status = 500
-    assert not alerts.send("text")
+    done = alerts.tell_digest(settings, published, "run1", [])
+    assert alerts.undelivered(done) == ["The webhook did not get the message: answered 500."]
+    webhook.status = 200
+    done = alerts.tell_digest(settings, published, "run1", [])
+    assert [(d.way, d.error) for d in done] == [("webhook", None)]
+    assert len(mail_server.received) == 1
 
 
-def test_an_unreachable_webhook_is_reported_not_raised(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(alerts.WEBHOOK, "http://127.0.0.1:9/nobody")
-    assert not alerts.send("text")
+def test_a_slow_receiver_is_not_waited_for(
+    webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_TIMEOUT_SECONDS", 0.2)
+    webhook.delay_seconds = 2
+    began = time.monotonic()
+    done = delivery.deliver(AlertSettings(SecretStr(webhook.url)), "webhook", "subject", "text")
+    assert time.monotonic() - began < 1.5
+    assert done.error == "did not answer within 0.2 s"
+
+
+def test_receivers_that_are_down_or_refuse_are_named_without_their_secrets(
+    mail_server: MailServer,
+) -> None:
+    nowhere = AlertSettings(
+        SecretStr("http://127.0.0.1:9/hook/s3cret"),
+        Mail(SecretStr("smtp://tenure:s3cret@127.0.0.1:9"), "a@b.c", ("d@e.f",)),
+    )
+    for way in delivery.ways(nowhere):
+        done = delivery.deliver(nowhere, way, "subject", "text")
+        assert done.error == "cannot be reached"
+    assert "s3cret" not in repr(nowhere)
+    mail_server.refusal = b"550 no mail from you\r\n"
+    done = delivery.deliver(AlertSettings(None, mail_to(mail_server)), "mail", "subject", "text")
+    assert done.error == "answered 550"
+
+
+def test_beyond_this_machine_mail_is_encrypted_or_not_sent(
+    mail_server: MailServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "_LOCAL", ())
+    done = delivery.deliver(AlertSettings(None, mail_to(mail_server)), "mail", "subject", "text")
+    assert done.error is not None
+    assert (mail_server.logins, mail_server.received) == (0, [])
+
+
+def test_without_settings_nothing_is_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (delivery.WEBHOOK, delivery.MAIL_TO, delivery.MAIL_FROM, delivery.SMTP):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("TENURE_ENV_FILE", raising=False)
+    none = delivery.load_settings(tmp_path)
+    assert delivery.ways(none) == []
+    assert alerts.tell_failure(none, "nightly", "text") == []
+    published = publish_watchlist(tmp_path, FIRST)
+    assert alerts.tell_digest(none, published, "run1", []) == []
+
+
+def test_settings_come_from_the_file_and_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("TENURE_ENV_FILE", raising=False)
+    (tmp_path / "tenure.env").write_text(
+        "TENURE_ALERT_WEBHOOK=https://hooks.vendor.com/s3cret\n"
+        "TENURE_ALERT_MAIL_TO=a@vendor.com, b@vendor.com\n"
+        "TENURE_ALERT_MAIL_FROM=tenure@vendor.com\n"
+        "TENURE_ALERT_SMTP=smtps://tenure:s3cret@mail.vendor.com\n"
+    )
+    found = delivery.load_settings(tmp_path)
+    assert delivery.ways(found) == ["webhook", "mail"]
+    assert found.mail is not None
+    assert found.mail.receivers == ("a@vendor.com", "b@vendor.com")
+    for name, value, words in (
+        (delivery.WEBHOOK, "hooks.vendor.com/s3cret", "cannot be read. Write it as https"),
+        (delivery.SMTP, "mail.vendor.com:s3cret", "cannot be read. Write it as smtp"),
+        (delivery.SMTP, "smtp://tenure:s3/cret@mail", "cannot be read. Write it as smtp"),
+        (delivery.MAIL_TO, "somebody", "is no address"),
+    ):
+        with monkeypatch.context() as context:
+            context.setenv(name, value)
+            with pytest.raises(AlertSettingsError, match=f"{name} {words}") as caught:
+                delivery.load_settings(tmp_path)
+        assert "s3" not in str(caught.value)
+    (tmp_path / "tenure.env").write_text("TENURE_ALERT_MAIL_TO=a@vendor.com\n")
+    with pytest.raises(AlertSettingsError, match="MAIL_FROM and TENURE_ALERT_SMTP not set"):
+        delivery.load_settings(tmp_path)
+
+
+def test_a_failed_run_names_job_run_reason_and_checks(
+    settings: AlertSettings, webhook: Webhook, mail_server: MailServer
+) -> None:
+    text = alerts.failure_text("nightly", "0123456789", "a test failed", ["crm/accounts: keys"])
+    assert alerts.undelivered(alerts.tell_failure(settings, "nightly", text)) == []
+    (posted,), (mail,) = webhook.received, mail_server.received
+    assert "nightly failed (run 01234567). a test failed" in posted["text"]
+    assert "Check failed: crm/accounts: keys" in posted["text"]
+    assert "last sound night" in posted["text"]
+    assert mail["Subject"] == "Tenure: nightly failed"
+
+
+def test_the_checks_of_a_run_are_read_from_its_events() -> None:
+    @dg.asset(
+        check_specs=[dg.AssetCheckSpec(name, asset="thing") for name in ("holds", "warns")],
+    )
+    def thing() -> dg.MaterializeResult:  # type: ignore[type-arg]
+        return dg.MaterializeResult(
+            check_results=[
+                dg.AssetCheckResult(passed=True, check_name="holds"),
+                dg.AssetCheckResult(
+                    passed=False, check_name="warns", severity=dg.AssetCheckSeverity.WARN
+                ),
+            ]
+        )
+
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = dg.materialize([thing], instance=instance)
+        assert alerts.failed_checks(instance, run.run_id) == ["thing: warns"]
+
+
+def test_a_quiet_night_says_so_and_a_loud_one_is_cut() -> None:
+    assert digest.text(AS_OF, [], []) == (
+        "Tenure, night of 2026-01-31: no new risks.\nEvery check held."
+    )
+    text = digest.text(AS_OF, [RISK] * 14, [])
+    assert text.count("• Acme Ltd") == 10
+    assert text.endswith("... and 4 more, in renewals.watchlist.")
+
+
+def test_news_that_is_no_risk_is_not_told(tmp_path: Path) -> None:
+    published = publish_watchlist(tmp_path, SECOND, FIRST, CALM, QUIET)
+    risks = new_risks(published / "current" / "tenure.duckdb")
+    assert [risk.account for risk in risks] == ["First", "Second"]
