@@ -8,7 +8,7 @@ import sys
 from datetime import date
 from pathlib import Path
 
-from publishing import erase, nights
+from publishing import erase, nights, postgres
 from publishing.nights import PublishError
 
 
@@ -39,27 +39,48 @@ def main(arguments: list[str] | None = None) -> int:
         return 0
     if options.command == "erase":
         return _erase(published)
+    return _roll_back(published, options.to)
+
+
+def _roll_back(published: Path, to: date | None) -> int:
     try:
-        night = nights.roll_back(published, options.to)
+        settings = postgres.load_settings(published.parent)
+        night = nights.roll_back(published, to)
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
     print(f"{published / 'current'} shows {night.name} now.")
+    try:
+        _show_in_postgres(settings, night.path)
+    except PublishError as error:
+        # Named by its date, for the command without one would go back another night.
+        print(f"{error}\nThen: make rollback TO={night.as_of}", file=sys.stderr)
+        return 1
     return 0
+
+
+def _show_in_postgres(settings: postgres.PostgresSettings | None, night: Path) -> None:
+    if settings is not None:
+        done = postgres.show_night(settings, night)
+        print("\n".join([f"PostgreSQL shows {night.name} now.", *done.notes]))
 
 
 def _erase(published: Path) -> int:
     home = published.parent
     try:
+        settings = postgres.load_settings(home)
         people = erase.erased_people(home / "lake")
         rewritten = erase.erase(published, people)
         removed = erase.reset_warehouse(home / "warehouse" / "tenure.duckdb", people)
+        print(f"{len(people)} contacts erased; nights rewritten: {', '.join(rewritten) or 'none'}.")
+        if removed:
+            print("The warehouse was removed; the next night builds it anew.")
+        shown = nights.current(published)
+        if shown is not None and shown.name in rewritten:
+            _show_in_postgres(settings, shown)
     except PublishError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"{len(people)} contacts erased; nights rewritten: {', '.join(rewritten) or 'none'}.")
-    if removed:
-        print("The warehouse was removed; the next night builds it anew.")
     return 0
 
 

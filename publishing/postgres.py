@@ -28,7 +28,13 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from publishing.nights import PublishError
-from publishing.publish import DATABASE, MartContract, Published
+from publishing.publish import (
+    DATABASE,
+    MartContract,
+    Published,
+    contracts_of,
+    published_night,
+)
 
 PREFIX = "TENURE_PUBLISH_POSTGRES"
 #: The one table that names people.
@@ -113,6 +119,19 @@ def load_settings(home: Path) -> PostgresSettings | None:
         return None
     _check_address(raw.tenure_publish_postgres_dsn.get_secret_value())
     return PostgresSettings(raw.tenure_publish_postgres_dsn, *others.values())
+
+
+def show_night(settings: PostgresSettings, night: Path) -> PublishedToPostgres:
+    """Show a night that is kept: after readers of the files were led back, or a person was erased.
+
+    Args:
+        settings: where.
+        night: its folder.
+
+    Raises:
+        PublishError: the database refuses; readers there still see what they saw.
+    """
+    return publish_to_postgres(settings, published_night(night), contracts_of(night))
 
 
 def publish_to_postgres(
@@ -373,7 +392,7 @@ def _told(error: Exception, settings: PostgresSettings) -> PublishError:
     remedy = remedies.get(state, f"Look whether the database of {PREFIX}_DSN is up and lets us in.")
     return PublishError(
         f"PostgreSQL was not published ({state or 'no SQLSTATE'}: {line}). {remedy} "
-        "Its readers still see the night before; the files are published."
+        "Its readers still see what they saw before; the files are in place."
     )
 
 

@@ -126,6 +126,40 @@ def read_manifest(night: Path) -> dict[str, Any]:
     return manifest
 
 
+def published_night(night: Path) -> Published:
+    """Return a night that is kept, as `publish` returned it when it was made."""
+    told = read_manifest(night)
+    tables = {name: PublishedTable(**table) for name, table in told["tables"].items()}
+    return Published(night, date.fromisoformat(told["as_of"]), told["run_id"], tables)
+
+
+def contracts_of(night: Path) -> list[MartContract]:
+    """Return what the marts of a night that is kept promise, as its own file says."""
+    with duckdb.connect(str(night / DATABASE), read_only=True) as connection:
+        found = _columns_of(connection, Path(DATABASE).stem)
+        comments = dict(
+            connection.execute(
+                "select schema_name || '.' || table_name, comment from duckdb_tables()"
+            ).fetchall()
+        )
+        of_columns: dict[str, dict[str, str]] = {}
+        for table, column, comment in connection.execute(
+            "select schema_name || '.' || table_name, column_name, comment from duckdb_columns()"
+            " where comment is not null"
+        ).fetchall():
+            of_columns.setdefault(table, {})[column] = comment
+    return [
+        MartContract(
+            schema=name.partition(".")[0],
+            name=name.partition(".")[2],
+            columns=found[name],
+            description=comments.get(name) or "",
+            column_descriptions=of_columns.get(name, {}),
+        )
+        for name in sorted(read_manifest(night)["tables"])
+    ]
+
+
 def content(database: Path, schemas: Sequence[str] = PUBLIC_SCHEMAS) -> dict[str, PublishedTable]:
     """Return rows and content hash of every table in `schemas` of a DuckDB file.
 
