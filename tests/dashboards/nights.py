@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import cache
@@ -32,6 +33,24 @@ def contracts() -> dict[str, Mapping[str, Any]]:
     return found
 
 
+@cache
+def _empty_database() -> bytes:
+    """A file with every mart, each column explained, and no rows; made once."""
+    script = []
+    for table, model in contracts().items():
+        columns = ", ".join(f'"{c["name"]}" {c["data_type"]}' for c in model["columns"])
+        script += [f"create schema if not exists {table.split('.')[0]}"]
+        script += [f"create table {table} ({columns})"]
+        for column in model["columns"]:
+            text = column["description"].replace("'", "''")
+            script += [f"comment on column {table}.\"{column['name']}\" is '{text}'"]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / DATABASE
+        with duckdb.connect(str(path)) as connection:
+            connection.execute(f"begin; {'; '.join(script)}; commit")
+        return path.read_bytes()
+
+
 def write_night(
     published: Path, name: str = "2026-01-31-a", as_of: date = AS_OF, without: Sequence[str] = ()
 ) -> Path:
@@ -45,16 +64,10 @@ def write_night(
     """
     folder = published / name
     folder.mkdir(parents=True)
-    with duckdb.connect(str(folder / DATABASE)) as connection:
-        for table, model in contracts().items():
-            if table in without:
-                continue
-            columns = ", ".join(f'"{c["name"]}" {c["data_type"]}' for c in model["columns"])
-            connection.execute(f"create schema if not exists {table.split('.')[0]}")
-            connection.execute(f"create table {table} ({columns})")
-            for column in model["columns"]:
-                text = column["description"].replace("'", "''")
-                connection.execute(f"comment on column {table}.\"{column['name']}\" is '{text}'")
+    (folder / DATABASE).write_bytes(_empty_database())
+    if without:
+        with duckdb.connect(str(folder / DATABASE)) as connection:
+            connection.execute(";".join(f"drop table {table}" for table in without))
     (folder / MANIFEST).write_text(
         json.dumps({"as_of": as_of.isoformat(), "run_id": name, "tables": {}})
     )

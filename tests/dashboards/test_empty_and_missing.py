@@ -1,0 +1,93 @@
+"""Pages whose marts are empty, missing or of another version say so in words; none breaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards.app_pages import ENTRIES
+from tests.dashboards.nights import contracts, fill, write_night
+
+APP = Path(__file__).resolve().parents[2] / "dashboards" / "app.py"
+
+
+def draw(path: str) -> None:
+    """One page as the app draws it, for whoever has the installation in the environment."""
+    from dashboards.app_pages import ENTRIES
+    from dashboards.filters import Filters
+    from dashboards.frame import page_of
+    from dashboards.parts import section
+
+    view = next(entry.view for entry in ENTRIES if entry.path == path)
+    with section():
+        view.show(page_of(Filters()))
+
+
+@pytest.fixture
+def drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], AppTest]:
+    """Draws a page of the installation in `tmp_path`."""
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+
+    def run(path: str) -> AppTest:
+        return AppTest.from_function(draw, args=(path,), default_timeout=30).run()
+
+    return run
+
+
+def said(page: AppTest) -> str:
+    """All notices of a page."""
+    return " ".join(
+        element.value for kind in (page.info, page.warning, page.error) for element in kind
+    )
+
+
+def paths() -> list[str]:
+    return [entry.path for entry in ENTRIES]
+
+
+@pytest.mark.parametrize("path", paths())
+def test_an_empty_night_is_said_in_words(
+    path: str, tmp_path: Path, drawn: Callable[[str], AppTest]
+) -> None:
+    write_night(tmp_path / "published")
+    page = drawn(path)
+    assert not page.exception
+    assert said(page)
+
+
+@pytest.mark.parametrize("path", paths())
+def test_a_night_without_a_mart_says_what_to_run(
+    path: str, tmp_path: Path, drawn: Callable[[str], AppTest]
+) -> None:
+    missing = [name for name in contracts() if not name.startswith(("core.dim_", "operations."))]
+    write_night(tmp_path / "published", without=missing)
+    page = drawn(path)
+    assert not page.exception
+    assert "Run `make nightly`" in said(page)
+
+
+def test_without_a_night_the_app_says_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    page = AppTest.from_file(str(APP), default_timeout=30).run()
+    assert not page.exception
+    assert "Run `make nightly`" in page.error[0].value
+
+
+def test_an_old_night_and_a_silent_source_are_said_beside_every_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_night(tmp_path / "published")
+    silent: dict[str, Any] = {"source_name": "crm", "table_name": "task", "is_stale": True}
+    fill(folder, "operations.freshness", [{**silent, "has_facts": True, "lag_days": 9}])
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    page = AppTest.from_file(str(APP), default_timeout=30).run()
+    (beside,) = [element.value for element in page.sidebar.caption]
+    assert "31 Jan 2026" in beside
+    assert "has the night run?" in beside
+    assert "1 landed table is silent" in beside
