@@ -22,7 +22,7 @@ SUMS = """
     sqrt(sum(power(cast(forecast_sd_usd as double), 2))) as forecast_sd_usd,
     sum(terms_renewed) / nullif(sum(terms_renewed) + sum(terms_lost), 0) as logo_rate,
     cast(sum(renewed_arr_usd) as double)
-        / nullif(cast(sum(renewed_arr_usd) + sum(lost_arr_usd) as double), 0) as money_rate
+        / nullif(cast(sum(decided_arr_usd) as double), 0) as money_rate
 """
 
 
@@ -63,7 +63,7 @@ def rates(night: Night, filters: Filters, first: date, last: date) -> pd.DataFra
                 due_month,
                 sum(terms_renewed) as renewed, sum(terms_lost) as lost,
                 cast(sum(renewed_arr_usd) as double) as renewed_usd,
-                cast(sum(lost_arr_usd) as double) as lost_usd
+                cast(sum(decided_arr_usd) as double) as decided_usd
             from renewals.renewal_calendar
             where {filters.where(segment="segment")} and due_month <= $as_of
             group by due_month
@@ -72,14 +72,15 @@ def rates(night: Night, filters: Filters, first: date, last: date) -> pd.DataFra
             select
                 due_month,
                 sum(renewed) over year as renewed, sum(lost) over year as lost,
-                sum(renewed_usd) over year as renewed_usd, sum(lost_usd) over year as lost_usd
+                sum(renewed_usd) over year as renewed_usd,
+                sum(decided_usd) over year as decided_usd
             from by_month
             window year as (
                 order by due_month range between interval 11 months preceding and current row
             )
         )
         select due_month, 'by money' as measure,
-            renewed_usd / nullif(renewed_usd + lost_usd, 0) as rate, renewed + lost as decided
+            renewed_usd / nullif(decided_usd, 0) as rate, renewed + lost as decided
         from years where due_month between $first and $last
         union all
         select due_month, 'by logo', renewed / nullif(renewed + lost, 0), renewed + lost

@@ -186,6 +186,7 @@ select
     counted.terms_paused,
     counted.terms_unscored,
     cast(counted.due_arr_usd as decimal(18, 2)) as due_arr_usd,
+    cast(counted.decided_arr_usd as decimal(18, 2)) as decided_arr_usd,
     cast(counted.renewed_arr_usd as decimal(18, 2)) as renewed_arr_usd,
     cast(counted.expansion_arr_usd as decimal(18, 2)) as expansion_arr_usd,
     cast(counted.lost_arr_usd as decimal(18, 2)) as lost_arr_usd,
