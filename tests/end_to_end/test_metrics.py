@@ -1,4 +1,4 @@
-"""Every metric has one figure, whichever way it is asked: MetricFlow, DuckDB, Parquet, PostgreSQL.
+"""Every metric has one figure: through MetricFlow, DuckDB, Parquet, PostgreSQL and on the pages.
 
 MetricFlow asks the marts that a metric is defined over. The SQL here follows the written definition
 over other marts of the night, and runs unchanged on the file, on Parquet and on PostgreSQL.
@@ -27,6 +27,9 @@ from metricflow_semantics.model.dbt_manifest_parser import (
 from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
 from pydantic import SecretStr
 
+from dashboards.filters import Filters
+from dashboards.night import Night, current, open_night
+from dashboards.queries import renewals, revenue, today
 from orchestration.dbt import load_manifest, load_semantic_manifest, mart_contracts
 from publishing.postgres import PostgresSettings, publish_to_postgres
 from publishing.publish import Published, PublishedTable, read_manifest
@@ -35,6 +38,7 @@ from tests.end_to_end.conftest import NightOutcome
 from tests.warehouse import PROJECT
 
 Figures = dict[tuple[str, ...], float]
+Shown = Callable[[Night, Filters], Any]
 Ask = Callable[[str], Figures]
 
 _LAST = "(select max(month_end_on) from core.fct_account_months)"
@@ -182,6 +186,14 @@ def server(night: NightOutcome) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
+def page_night(night: NightOutcome) -> Iterator[Night]:
+    """The night as the pages in the browser open it."""
+    opened = open_night(current(night.home / "published"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(scope="module")
 def ways(
     file: duckdb.DuckDBPyConnection, parquet: duckdb.DuckDBPyConnection, server: Any
 ) -> dict[str, Ask]:
@@ -214,6 +226,62 @@ def test_a_metric_is_the_same_everywhere(
     assert asked
     for way, ask in ways.items():
         assert ask(metric.sql) == pytest.approx(asked, rel=1e-9, abs=1e-9), way
+
+
+def _state(column: str) -> Shown:
+    """A figure of the revenue page, at the newest month."""
+
+    def of(night: Night, filters: Filters) -> Any:
+        last = revenue.months(night)["month"].max().date()
+        return revenue.series(night, filters, last, last)[column].sum()
+
+    return of
+
+
+def _outlook(column: str) -> Shown:
+    """A figure of the renewals page, over all months."""
+
+    def of(night: Night, filters: Filters) -> Any:
+        months = renewals.months(night)["due_month"]
+        first, last = months.min().date(), months.max().date()
+        return renewals.outlook(night, filters, first, last)[column].sum()
+
+    return of
+
+
+def _today(column: str) -> Shown:
+    """A figure of the page of today."""
+    return lambda night, filters: today.headline(night, filters)[column].sum()
+
+
+#: What pages show of a metric, and what MetricFlow calls the segment there.
+ON_PAGES: Mapping[str, tuple[str, Shown]] = {
+    "mrr": ("revenue", _state("mrr_usd")),
+    "arr": ("revenue", _state("arr_usd")),
+    "paying_accounts": ("revenue", _state("paying_accounts")),
+    "nrr_12m": ("revenue", _state("nrr")),
+    "grr_12m": ("revenue", _state("grr")),
+    "logo_churn_12m": ("revenue", _state("logo_churn")),
+    "renewal_rate_logo": ("renewal", _outlook("logo_rate")),
+    "renewal_rate_amount": ("renewal", _outlook("money_rate")),
+    "at_risk_arr": ("risk", _today("at_risk_arr_usd")),
+    "at_risk_accounts": ("risk", _today("at_risk")),
+    "expected_loss": ("risk", _today("expected_loss_usd")),
+}
+
+
+@pytest.mark.parametrize("name", ON_PAGES)
+def test_the_pages_show_the_same(
+    name: str, engine: MetricFlowEngine, file: duckdb.DuckDBPyConnection, page_night: Night
+) -> None:
+    owner, shown = ON_PAGES[name]
+    request = MetricFlowQueryRequest.create(
+        metric_names=[name], group_by_names=[f"{owner}__segment"]
+    )
+    asked = figures(file.execute(engine.explain(request).sql_statement.sql).fetchall())
+    assert asked
+    pages = {segment: float(shown(page_night, Filters(segment=segment[0]))) for segment in asked}
+    assert pages == pytest.approx(asked, rel=1e-9)
 
 
 def test_a_quarter_shows_its_last_month_end(
