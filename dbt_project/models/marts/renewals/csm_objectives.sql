@@ -226,56 +226,92 @@ relationships as (
     where ranked_talks.talk_rank = 1
 ),
 
+-- Counted by employee and day first: periods are then looked up by employee, whatever else grows.
+gained_by_day as (
+    select
+        employee_id,
+        visible_on,
+        count(*) as gained,
+        count(case when level = 'end_user' then 1 end) as new_rel_end_user,
+        count(case when level = 'manager' then 1 end) as new_rel_manager,
+        count(case when level = 'director_plus' then 1 end) as new_rel_director_plus
+    from relationships
+    where employee_id is not null
+    group by employee_id, visible_on
+),
+
 gained as (
     select
         asked.csm_objective_id,
-        count(*) as gained,
-        count(case when relationships.level = 'end_user' then 1 end) as new_rel_end_user,
-        count(case when relationships.level = 'manager' then 1 end) as new_rel_manager,
-        count(case when relationships.level = 'director_plus' then 1 end)
-            as new_rel_director_plus
+        sum(gained_by_day.gained) as gained,
+        sum(gained_by_day.new_rel_end_user) as new_rel_end_user,
+        sum(gained_by_day.new_rel_manager) as new_rel_manager,
+        sum(gained_by_day.new_rel_director_plus) as new_rel_director_plus
     from asked
-    inner join relationships
+    inner join gained_by_day
         on
-            asked.employee_id = relationships.employee_id
-            and relationships.visible_on between asked.period_start_on and asked.period_end_on
+            asked.employee_id = gained_by_day.employee_id
+            and gained_by_day.visible_on between asked.period_start_on and asked.period_end_on
     group by asked.csm_objective_id
 ),
 
 -- It is lost by whoever owns the account when the departure is known.
-lost as (
+lost_by_day as (
     select
-        asked.csm_objective_id,
+        owners.employee_id,
+        spells.end_visible_on,
         count(*) as lost
-    from asked
-    inner join owners on asked.employee_id = owners.employee_id
-    inner join spells
-        on
-            owners.account_id = spells.account_id
-            and spells.end_visible_on between asked.period_start_on and asked.period_end_on
-            and owners.owned_from <= spells.end_visible_on
-            and owners.owned_to > spells.end_visible_on
+    from spells
     inner join relationships
         on
             spells.account_id = relationships.account_id
             and spells.person_id = relationships.person_id
             and spells.end_visible_on >= relationships.visible_on
+    inner join owners
+        on
+            spells.account_id = owners.account_id
+            and spells.end_visible_on >= owners.owned_from
+            and spells.end_visible_on < owners.owned_to
+    group by owners.employee_id, spells.end_visible_on
+),
+
+lost as (
+    select
+        asked.csm_objective_id,
+        sum(lost_by_day.lost) as lost
+    from asked
+    inner join lost_by_day
+        on
+            asked.employee_id = lost_by_day.employee_id
+            and lost_by_day.end_visible_on between asked.period_start_on and asked.period_end_on
     group by asked.csm_objective_id
+),
+
+told_by_day as (
+    select
+        owners.employee_id,
+        acts.occurred_on,
+        count(*) as stories_told,
+        count(case when acts.act_type = 'stage' then 1 end) as stages_held
+    from acts
+    inner join owners
+        on
+            acts.account_id = owners.account_id
+            and acts.occurred_on >= owners.owned_from
+            and acts.occurred_on < owners.owned_to
+    group by owners.employee_id, acts.occurred_on
 ),
 
 told as (
     select
         asked.csm_objective_id,
-        count(*) as stories_told,
-        count(case when acts.act_type = 'stage' then 1 end) as stages_held
+        sum(told_by_day.stories_told) as stories_told,
+        sum(told_by_day.stages_held) as stages_held
     from asked
-    inner join owners on asked.employee_id = owners.employee_id
-    inner join acts
+    inner join told_by_day
         on
-            owners.account_id = acts.account_id
-            and acts.occurred_on between asked.period_start_on and asked.period_end_on
-            and owners.owned_from <= acts.occurred_on
-            and owners.owned_to > acts.occurred_on
+            asked.employee_id = told_by_day.employee_id
+            and told_by_day.occurred_on between asked.period_start_on and asked.period_end_on
     group by asked.csm_objective_id
 ),
 

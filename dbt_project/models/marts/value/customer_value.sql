@@ -322,29 +322,21 @@ scored as (
     from weighed
 ),
 
+-- What each dimension gives to the score.
 contributions as (
-    {% for dimension in dimensions -%}
-        select
-            scored.account_id,
-            scored.month_end_on,
-            weights.{{ dimension }}_label as label,
-            weights.{{ dimension }} * scored.v_{{ dimension }} as points
-        from scored
-        cross join weights
-        where scored.v_{{ dimension }} > 0 and scored.true_value_score is not null
-        {{ 'union all' if not loop.last }}
-    {% endfor %}
+    select
+        scored.account_id,
+        scored.month_end_on,
+        {{ labelled_points(dimensions) }}
+    from scored
+    cross join weights
+    where scored.true_value_score is not null
 ),
 
-reasons as (
+ordered as (
     select
-        account_id,
-        month_end_on,
-        label,
-        row_number() over (
-            partition by account_id, month_end_on
-            order by points desc, label asc
-        ) as reason_rank
+        *,
+        {{ places_among(dimensions) }}
     from contributions
 ),
 
@@ -352,12 +344,10 @@ top_reasons as (
     select
         account_id,
         month_end_on,
-        max(case when reason_rank = 1 then label end) as top_reason_1,
-        max(case when reason_rank = 2 then label end) as top_reason_2,
-        max(case when reason_rank = 3 then label end) as top_reason_3
-    from reasons
-    where reason_rank <= 3
-    group by account_id, month_end_on
+        {{ label_in_place(1, dimensions) }} as top_reason_1,
+        {{ label_in_place(2, dimensions) }} as top_reason_2,
+        {{ label_in_place(3, dimensions) }} as top_reason_3
+    from ordered
 ),
 
 placed as (
