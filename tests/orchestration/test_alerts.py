@@ -13,8 +13,9 @@ import duckdb
 import pytest
 from pydantic import SecretStr
 
-from orchestration import alerts, delivery, digest
+from orchestration import alerts, delivery, digest, night
 from orchestration.delivery import AlertSettings, AlertSettingsError, Mail
+from orchestration.jobs import NIGHTLY
 from publishing.headlines import NewRisk, new_risks
 from publishing.publish import MartContract, publish
 from tests.orchestration.receivers import MailServer, Webhook, running
@@ -249,3 +250,43 @@ def test_news_that_is_no_risk_is_not_told(tmp_path: Path) -> None:
     published = publish_watchlist(tmp_path, SECOND, FIRST, CALM, QUIET)
     risks = new_risks(published / "current" / "tenure.duckdb")
     assert [risk.account for risk in risks] == ["First", "Second"]
+
+
+def test_a_night_run_by_dagster_is_told_by_its_sensor(
+    webhook: Webhook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @dg.op
+    def work() -> None:
+        pass
+
+    @dg.job(name=NIGHTLY)
+    def job() -> None:
+        work()
+
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    monkeypatch.setenv(delivery.WEBHOOK, webhook.url)
+    monkeypatch.delenv("TENURE_ENV_FILE", raising=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for tags in ({}, {alerts.ALERTED_TAG: "by the command"}):
+            run = job.execute_in_process(instance=instance, tags=tags)
+            publish_watchlist(tmp_path, FIRST, run_id=run.run_id)
+            context = dg.build_run_status_sensor_context(
+                sensor_name="night_digest",
+                dagster_event=run.get_run_success_event(),
+                dagster_instance=instance,
+                dagster_run=run.dagster_run,
+            )
+            alerts.night_digest(context)
+    (posted,) = webhook.received
+    assert posted["text"].startswith("Tenure, night of 2026-01-31: 1 new risk.")
+
+
+def test_a_wrong_setting_stops_the_command_before_the_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # The sources' own settings are looked at first, and tested where they are read.
+    monkeypatch.setattr(night, "load_settings", lambda: None)
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    monkeypatch.setenv(delivery.MAIL_TO, "somebody@vendor.com")
+    assert night.main(["--as-of", "2026-01-31"]) == night.EXIT_SETTINGS
+    assert delivery.SMTP in capsys.readouterr().err

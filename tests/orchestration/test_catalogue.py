@@ -50,7 +50,8 @@ def test_jobs_schedules_and_sensors() -> None:
     schedule = definitions.resolve_schedule_def("nightly_at_02_utc")
     assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 2 * * *", "UTC")
     assert definitions.resolve_job_def("backfill").partitions_def is not None
-    assert definitions.resolve_sensor_def("run_failure_alert").name == "run_failure_alert"
+    for sensor in ("run_failure_alert", "night_digest"):
+        assert definitions.resolve_sensor_def(sensor).name == sensor
 
 
 def test_every_source_of_the_dbt_project_is_an_asset(graph: Any, manifest: dict[str, Any]) -> None:
