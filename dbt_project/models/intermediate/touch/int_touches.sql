@@ -31,6 +31,11 @@ participants as (
     from {{ ref('int_touch_people') }}
 ),
 
+people_recorded as (
+    select count(*) > 0 as is_recorded
+    from participants
+),
+
 -- The level a person was known to have when the touch became known, at this account or else at
 -- whichever was the newest.
 participant_states as (
@@ -89,12 +94,14 @@ select
         when reached.reached_end_user = 1 then 'end_user'
     end as highest_level_reached,
     activities.duration_minutes,
-    coalesce(reached.people_reached, 0) as people_reached,
+    case when people_recorded.is_recorded then coalesce(reached.people_reached, 0) end
+        as people_reached,
     activities.is_two_way,
     case
         when reached.reached_known_level = 1 then reached.reached_director_plus = 1
     end as has_director_plus
 from activities
+cross join people_recorded
 left join reached on activities.activity_id = reached.activity_id
 left join {{ ref('input_employees') }} as employees
     on activities.employee_id = employees.employee_id

@@ -142,7 +142,9 @@ monthly_features as (
 ),
 
 monthly_coverage as (
-    select min(month) as first_month_on
+    select
+        min(month) as first_month_on,
+        max(month) as last_month_on
     from {{ ref('input_usage_monthly') }}
 ),
 
@@ -157,7 +159,10 @@ bases as (
             when
                 {{ days_after('observations.observed_on', -27) }} >= raw_usage.first_usage_on
                 then 'daily'
-            when observations.observed_on >= monthly_coverage.first_month_on then 'monthly'
+            when
+                observations.observed_on >= monthly_coverage.first_month_on
+                and observations.observed_on <= monthly_coverage.last_month_on
+                then 'monthly'
         end as usage_basis
     from observations
     cross join raw_usage

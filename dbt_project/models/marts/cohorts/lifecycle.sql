@@ -56,6 +56,12 @@ touches as (
     where account_id is not null
 ),
 
+-- No touch is a fact only once touches are recorded.
+touches_recorded as (
+    select min(event_on) as from_on
+    from touches
+),
+
 onboardings as (
     select
         account_map.account_id,
@@ -243,10 +249,13 @@ select
         {{ dbt.datediff('placed.started_on', 'placed.entered_on', 'day') }}
         as bigint
     ) as days_to_stage,
-    coalesce(touched.touches, 0) as touches,
-    coalesce(touched.value_touches, 0) as value_touches,
+    case when placed.ended_on > touches_recorded.from_on then coalesce(touched.touches, 0) end
+        as touches,
+    case when placed.ended_on > touches_recorded.from_on then coalesce(touched.value_touches, 0) end
+        as value_touches,
     {{ stable(
-        'coalesce(touched.touches, 0) * 30.4375 / nullif('
+        'case when placed.ended_on > touches_recorded.from_on then'
+        ~ ' coalesce(touched.touches, 0) end * 30.4375 / nullif('
         ~ dbt.datediff(
             'placed.started_on', 'least(placed.ended_on, ' ~ as_of_date() ~ ')', 'day'
         ) ~ ', 0)'
@@ -259,4 +268,5 @@ select
     end as has_all_steps_by_month_11,
     placed.is_open as is_current_cycle
 from placed
+cross join touches_recorded
 left join touched on placed.contract_term_id = touched.contract_term_id

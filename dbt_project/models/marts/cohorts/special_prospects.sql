@@ -384,7 +384,11 @@ known as (
 recorded as (
     select
         (select min(event_on) from touches) as touches_from_on,
-        (select min(invited_on) from members) as campaigns_from_on,
+        (
+            select min(members.invited_on)
+            from members
+            inner join campaigns on members.campaign_id = campaigns.campaign_id
+        ) as campaigns_from_on,
         (
             select min(members.invited_on)
             from members

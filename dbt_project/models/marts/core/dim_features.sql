@@ -9,6 +9,11 @@ releases as (
     from {{ ref('input_releases') }}
     where released_on <= {{ as_of_date() }}
     group by feature_id
+),
+
+releases_recorded as (
+    select count(*) > 0 as is_recorded
+    from releases
 )
 
 select
@@ -17,8 +22,13 @@ select
     releases.last_release_on,
     features.feature_name,
     features.plan_family,
-    cast(coalesce(releases.release_count, 0) as bigint) as release_count,
+    case
+        when releases_recorded.is_recorded
+            then cast(coalesce(releases.release_count, 0) as bigint)
+    end as release_count,
     features.is_strategic,
-    coalesce(releases.has_delight = 1, false) as is_surprise_and_delight
+    case when releases_recorded.is_recorded then coalesce(releases.has_delight = 1, false) end
+        as is_surprise_and_delight
 from {{ ref('input_features') }} as features
+cross join releases_recorded
 left join releases on features.feature_id = releases.feature_id

@@ -12,6 +12,11 @@ enrolments as (
         on enrolments.account_id = accounts.source_account_id
     where not accounts.is_test
     group by enrolments.program_id
+),
+
+enrolments_recorded as (
+    select count(*) > 0 as is_recorded
+    from enrolments
 )
 
 select
@@ -22,8 +27,15 @@ select
     programs.program_type,
     programs.predicted_action,
     programs.cost_usd,
-    cast(coalesce(enrolments.accounts_treated, 0) as bigint) as accounts_treated,
-    cast(coalesce(enrolments.accounts_control, 0) as bigint) as accounts_control,
+    case
+        when enrolments_recorded.is_recorded
+            then cast(coalesce(enrolments.accounts_treated, 0) as bigint)
+    end as accounts_treated,
+    case
+        when enrolments_recorded.is_recorded
+            then cast(coalesce(enrolments.accounts_control, 0) as bigint)
+    end as accounts_control,
     programs.is_randomised
 from {{ ref('input_programs') }} as programs
+cross join enrolments_recorded
 left join enrolments on programs.program_id = enrolments.program_id

@@ -52,6 +52,11 @@ customers as (
 -- A former user brings the product along: somebody on the deal worked at another customer before
 -- and joined this company at most 18 months before the deal opened. The CRM meets people after they
 -- come, often through the deal: whoever is entered before it closes was there.
+roles_recorded as (
+    select count(*) > 0 as is_recorded
+    from {{ ref('input_opportunity_contacts') }}
+),
+
 drags as (
     select
         opportunities.opportunity_id,
@@ -111,7 +116,10 @@ select
     opportunities.is_closed,
     opportunities.is_won,
     opportunities.is_rip_and_replace,
-    drags.drag_person_id is not null as is_preference_drag
+    -- Nobody brought it along only where it is written down who took part in deals.
+    case when roles_recorded.is_recorded then drags.drag_person_id is not null end
+        as is_preference_drag
 from opportunities
+cross join roles_recorded
 left join reference_rates on opportunities.currency = reference_rates.currency
 left join drags on opportunities.opportunity_id = drags.opportunity_id

@@ -111,6 +111,11 @@ incentives as (
     left join {{ ref('incentive_metrics') }} as metrics on incentives.metric = metrics.metric
 ),
 
+incentives_recorded as (
+    select count(*) > 0 as is_recorded
+    from incentives
+),
+
 costs as (
     select
         month,
@@ -453,7 +458,10 @@ select
     paid_for.relationship_definition,
     paid_for.incentive_metric,
     {{ stable('paid_for.retention_weight') }} as retention_weight,
-    cast(coalesce(incentive_changes.incentives_changed, 0) as bigint) as incentives_changed,
+    case
+        when incentives_recorded.is_recorded
+            then cast(coalesce(incentive_changes.incentives_changed, 0) as bigint)
+    end as incentives_changed,
     cast(spent.acquisition_spend_usd as decimal(18, 2)) as acquisition_spend_usd,
     cast(spent.retention_spend_usd as decimal(18, 2)) as retention_spend_usd,
     {{ share_of(
@@ -498,8 +506,14 @@ select
         'coverage.mrr_months_usd'
     ) }} as unowned_arr_share,
     cast(proven.accounts_owned as bigint) as accounts_owned,
-    cast(proven.accounts_proven as bigint) as accounts_proven,
-    {{ share_of('proven.accounts_proven', 'proven.accounts_owned') }} as proof_share,
+    case
+        when quarters.quarter_end_on >= touches_recorded.from_on
+            then cast(proven.accounts_proven as bigint)
+    end as accounts_proven,
+    case
+        when quarters.quarter_end_on >= touches_recorded.from_on
+            then {{ share_of('proven.accounts_proven', 'proven.accounts_owned') }}
+    end as proof_share,
     {{ share_of('kept.mrr_now_usd', 'kept.mrr_before_usd') }} as owned_net_retention_rate,
     {{ share_of('kept.mrr_kept_usd', 'kept.mrr_before_usd') }} as owned_gross_retention_rate,
     cast(
@@ -525,6 +539,7 @@ from quarters
 cross join functions
 cross join owners_recorded
 cross join touches_recorded
+cross join incentives_recorded
 {% for part in [
     'paid_for', 'incentive_changes', 'spent', 'lost', 'touched', 'coverage', 'proven', 'kept',
     'won', 'staffed', 'vp_changes',

@@ -38,6 +38,11 @@ objectives as (
     group by action_plan_id
 ),
 
+objectives_recorded as (
+    select count(*) > 0 as is_recorded
+    from objectives
+),
+
 assessments as (
     select
         account_id,
@@ -234,14 +239,22 @@ select
         {{ dbt.datediff('listed.opened_on', 'listed.renewal_due_on', 'day') }}
         as bigint
     ) as days_before_due_at_open,
-    case when listed.plan_state <> 'missing' then coalesce(listed.objectives_total, 0) end
-        as objectives_total,
-    case when listed.plan_state <> 'missing' then coalesce(listed.objectives_done, 0) end
-        as objectives_done,
-    case when listed.plan_state <> 'missing' then coalesce(listed.objectives_done_on_time, 0) end
-        as objectives_done_on_time,
-    case when listed.plan_state <> 'missing' then coalesce(listed.objectives_overdue, 0) end
-        as objectives_overdue,
+    case
+        when listed.plan_state <> 'missing' and objectives_recorded.is_recorded
+            then coalesce(listed.objectives_total, 0)
+    end as objectives_total,
+    case
+        when listed.plan_state <> 'missing' and objectives_recorded.is_recorded
+            then coalesce(listed.objectives_done, 0)
+    end as objectives_done,
+    case
+        when listed.plan_state <> 'missing' and objectives_recorded.is_recorded
+            then coalesce(listed.objectives_done_on_time, 0)
+    end as objectives_done_on_time,
+    case
+        when listed.plan_state <> 'missing' and objectives_recorded.is_recorded
+            then coalesce(listed.objectives_overdue, 0)
+    end as objectives_overdue,
     {{ stable('1.0 * listed.objectives_done / nullif(listed.objectives_total, 0)') }}
         as objectives_done_rate,
     {{ stable('listed.p_sign_today_human_at_open') }} as p_sign_today_human_at_open,
@@ -260,6 +273,7 @@ select
     listed.was_at_risk_when_opened,
     coalesce(accounts.is_at_risk, false) as is_at_risk_now
 from listed
+cross join objectives_recorded
 left join accounts on listed.account_id = accounts.account_id
 left join {{ ref('dim_accounts') }} as dim_accounts
     on listed.account_id = dim_accounts.account_id

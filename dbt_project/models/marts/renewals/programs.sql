@@ -213,6 +213,17 @@ alumni_invited as (
     group by campaigns.campaign_id
 ),
 
+-- Nobody was reached only where who was addressed is written down at all.
+members_recorded as (
+    select count(*) > 0 as is_recorded
+    from members
+),
+
+campaigns_recorded as (
+    select count(*) > 0 as is_recorded
+    from campaigns
+),
+
 alumni_events as (
     select count(*) as events_12m
     from campaigns
@@ -233,35 +244,48 @@ select
     campaigns.campaign_type as program_type,
     campaigns.audience,
     cast(campaigns.actual_cost_usd as decimal(18, 2)) as cost_usd,
-    coalesce(addressed.members, 0) as members,
-    cast(coalesce(addressed.responded, 0) as bigint) as members_responded,
+    case when members_recorded.is_recorded then coalesce(addressed.members, 0) end as members,
+    case when members_recorded.is_recorded then cast(coalesce(addressed.responded, 0) as bigint) end
+        as members_responded,
     {{ stable('1.0 * addressed.responded / addressed.members') }} as response_rate,
-    coalesce(account_counts.accounts, 0) as accounts,
-    cast(coalesce(account_counts.accounts_responded, 0) as bigint) as accounts_responded,
-    coalesce(conversions.accounts_converted_12m, 0) as accounts_converted_12m,
+    case when members_recorded.is_recorded then coalesce(account_counts.accounts, 0) end as accounts,
+    case
+        when members_recorded.is_recorded
+            then cast(coalesce(account_counts.accounts_responded, 0) as bigint)
+    end as accounts_responded,
+    case when members_recorded.is_recorded then coalesce(conversions.accounts_converted_12m, 0) end
+        as accounts_converted_12m,
     {{ stable(
         '1.0 * coalesce(conversions.accounts_converted_12m, 0)'
         ~ ' / nullif(account_counts.accounts_responded, 0)'
     ) }} as conversion_12m_rate,
-    coalesce(conversions.deals_12m, 0) as deals_12m,
-    cast(coalesce(conversions.won_12m_usd, 0) as decimal(18, 2)) as won_12m_usd,
+    case when members_recorded.is_recorded then coalesce(conversions.deals_12m, 0) end as deals_12m,
+    case
+        when members_recorded.is_recorded
+            then cast(coalesce(conversions.won_12m_usd, 0) as decimal(18, 2))
+    end as won_12m_usd,
     {{ stable('campaigns.actual_cost_usd / nullif(conversions.won_12m_usd, 0)') }}
         as cost_per_won_ratio,
     cast(campaigns.actual_cost_usd / nullif(addressed.members, 0) as decimal(18, 2))
         as cost_per_touch_usd,
-    {{ stable('1.0 * middle.middle_accounts_addressed / middle.middle_accounts') }}
-        as tech_touch_coverage_rate,
+    {{ stable(
+        'case when members_recorded.is_recorded then'
+        ~ ' 1.0 * middle.middle_accounts_addressed / middle.middle_accounts end'
+    ) }} as tech_touch_coverage_rate,
     {{ stable('addressed.campaigns_per_person_30d') }} as contacts_per_person_30d,
     {{ stable('1.0 * addressed.opted_out / addressed.members') }} as opt_out_rate,
     {{ stable('1.0 * addressed.fatigued / addressed.members') }} as fatigued_share,
     case when campaigns.audience is not null then coalesce(gathered.events_12m, 0) end
         as events_held_12m,
     alumni_invited.alumni_eligible,
-    {{ share_of('alumni_invited.alumni_invited', 'alumni_invited.alumni_eligible') }}
-        as alumni_invited_share,
+    case
+        when members_recorded.is_recorded
+            then {{ share_of('alumni_invited.alumni_invited', 'alumni_invited.alumni_eligible') }}
+    end as alumni_invited_share,
     cast(null as boolean) as is_cadence_met,
     campaigns.started_on > {{ months_after(as_of_date(), -12) }} as is_conversion_open
 from campaigns
+cross join members_recorded
 left join addressed on campaigns.campaign_id = addressed.campaign_id
 left join account_counts on campaigns.campaign_id = account_counts.campaign_id
 left join conversions on campaigns.campaign_id = conversions.campaign_id
@@ -295,14 +319,17 @@ select
     cast(null as double) as contacts_per_person_30d,
     cast(null as double) as opt_out_rate,
     cast(null as double) as fatigued_share,
-    case when lower(programs.program_type) = 'alumni' then alumni_events.events_12m end
-        as events_held_12m,
+    case
+        when lower(programs.program_type) = 'alumni' and campaigns_recorded.is_recorded
+            then alumni_events.events_12m
+    end as events_held_12m,
     cast(null as bigint) as alumni_eligible,
     cast(null as double) as alumni_invited_share,
     case
-        when lower(programs.program_type) = 'alumni'
+        when lower(programs.program_type) = 'alumni' and campaigns_recorded.is_recorded
             then alumni_events.events_12m >= {{ events_wanted }}
     end as is_cadence_met,
     cast(null as boolean) as is_conversion_open
 from {{ ref('dim_programs') }} as programs
 cross join alumni_events
+cross join campaigns_recorded

@@ -242,7 +242,8 @@ counted as (
         acquisition_origin,
         quarter_start_on,
         count(*) as wins,
-        count(case when is_preference_drag then 1 end) as wins_by_preference_drag,
+        case when count(is_preference_drag) > 0 then count(case when is_preference_drag then 1 end) end
+            as wins_by_preference_drag,
         count(cost_usd) as wins_costed,
         count(case when is_allocated then 1 end) as wins_cost_allocated,
         sum(cost_usd) as cac_total_usd,
@@ -270,7 +271,8 @@ filled as (
         origins.acquisition_origin,
         quarters.quarter_start_on,
         coalesce(counted.wins, 0) as wins,
-        coalesce(counted.wins_by_preference_drag, 0) as wins_by_preference_drag,
+        case when counted.wins is null then 0 else counted.wins_by_preference_drag end
+            as wins_by_preference_drag,
         coalesce(counted.wins_costed, 0) as wins_costed,
         coalesce(counted.wins_cost_allocated, 0) as wins_cost_allocated,
         counted.cac_total_usd,

@@ -55,6 +55,12 @@ end_customers as (
     where {{ has_role('roles', 'end_customer') }}
 ),
 
+-- Nobody has adopted a strategic feature only where it is said which those are.
+strategy as (
+    select count(is_strategic) > 0 as is_told
+    from {{ ref('dim_features') }}
+),
+
 end_customers_told as (
     select min(visible_from_on) as told_from_on
     from end_customers
@@ -190,11 +196,14 @@ select
             and months.month_end_on >= end_customers_told.told_from_on
             then coalesce(people.end_customer_users, 0)
     end as end_customer_users,
-    usage.strategic_features_adopted,
+    case when strategy.is_told then usage.strategic_features_adopted end
+        as strategic_features_adopted,
     novelty.novelty_score as usage_novelty_score,
     usage.feature_adoption_rate >= {{ adopted_share }} as is_50pct_plus,
-    usage.strategic_features_adopted > 0 as has_strategic_feature_adopted
+    case when strategy.is_told then usage.strategic_features_adopted > 0 end
+        as has_strategic_feature_adopted
 from months
+cross join strategy
 cross join end_customers_told
 left join usage
     on

@@ -100,6 +100,17 @@ people as (
     from {{ ref('int_people_account_months') }}
 ),
 
+-- Nobody was trained only where trainings, and who took part, are written down.
+touches_recorded as (
+    select count(*) > 0 as is_recorded
+    from {{ ref('int_touches') }}
+),
+
+people_recorded as (
+    select count(*) > 0 as is_recorded
+    from {{ ref('int_touch_people') }}
+),
+
 trained as (
     select
         entitled.release_id,
@@ -204,15 +215,19 @@ select
         'case when windows.observed_on is not null then '
         ~ '1.0 * coalesce(used_after.users_90d, 0) / nullif(usage.active_users_90d, 0) end'
     ) }} as adoption_90d_rate,
-    coalesce(trained.people_trained, 0) as people_trained,
-    {{ stable('1.0 * coalesce(trained.people_trained, 0) / nullif(people.contacts, 0)') }}
-        as trained_rate,
+    case when people_recorded.is_recorded then coalesce(trained.people_trained, 0) end
+        as people_trained,
+    {{ stable(
+        'case when people_recorded.is_recorded then'
+        ~ ' 1.0 * coalesce(trained.people_trained, 0) / nullif(people.contacts, 0) end'
+    ) }} as trained_rate,
     {{ stable('reactions.nps_change') }} as delight_reaction_nps,
     case
         when launch_readers.readings > 0 or coalesce(used_after.users_90d, 0) > 0 then true
         when windows.observed_on is not null then false
     end as is_aware,
-    coalesce(trained.trainings, 0) > 0 as has_walkthrough,
+    case when touches_recorded.is_recorded then coalesce(trained.trainings, 0) > 0 end
+        as has_walkthrough,
     case when windows.observed_on is not null then coalesce(used_after.users_90d, 0) > 0 end
         as is_adopted,
     releases.is_strategic,
@@ -221,6 +236,8 @@ select
 from entitled
 inner join releases on entitled.release_id = releases.release_id
 inner join delights on releases.quarter_start_on = delights.quarter_start_on
+cross join touches_recorded
+cross join people_recorded
 inner join {{ ref('dim_accounts') }} as dim_accounts
     on entitled.account_id = dim_accounts.account_id
 left join windows on releases.after_month_on = windows.month_end_on

@@ -202,7 +202,7 @@ select
                     order by {{ stable('bounded.odds_ratio') }}, bounded.feature_id
                 )
     end as stickiness_rank,
-    coalesce(features.is_strategic, false) as is_strategic,
+    features.is_strategic,
     bounded.is_reportable
 from bounded
 left join features on bounded.feature_id = features.feature_id

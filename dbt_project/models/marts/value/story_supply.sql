@@ -69,18 +69,33 @@ told as (
     group by stories.format, stories.quarter_start_on
 ),
 
+-- Nothing asked for, or nothing told, is a fact only where it is written down at all.
+requests_recorded as (
+    select count(*) > 0 as is_recorded
+    from requests
+),
+
+stories_recorded as (
+    select count(*) > 0 as is_recorded
+    from stories
+),
+
 filled as (
     select
         formats.format,
         quarters.quarter_start_on,
-        coalesce(asked.requested, 0) as requested,
-        coalesce(asked.fulfilled, 0) as fulfilled,
+        case when requests_recorded.is_recorded then coalesce(asked.requested, 0) end as requested,
+        case when requests_recorded.is_recorded then coalesce(asked.fulfilled, 0) end as fulfilled,
         asked.days_to_fulfil,
-        coalesce(told.published, 0) as published,
-        coalesce(told.won_opportunities, 0) as won_opportunities,
-        told.influenced_usd
+        case when stories_recorded.is_recorded then coalesce(told.published, 0) end as published,
+        case when stories_recorded.is_recorded then coalesce(told.won_opportunities, 0) end
+            as won_opportunities,
+        case when stories_recorded.is_recorded then coalesce(told.influenced_usd, 0) end
+            as influenced_usd
     from formats
     cross join quarters
+    cross join requests_recorded
+    cross join stories_recorded
     left join asked
         on
             formats.format = asked.format
@@ -115,5 +130,5 @@ select
     ) as available,
     {{ stable('days_to_fulfil') }} as days_to_fulfil,
     won_opportunities as reused_in_won_opps,
-    cast(coalesce(influenced_usd, 0) as decimal(18, 2)) as influenced_won_usd
+    cast(influenced_usd as decimal(18, 2)) as influenced_won_usd
 from filled

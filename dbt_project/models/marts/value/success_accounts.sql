@@ -201,6 +201,16 @@ resold as (
 ),
 
 -- Counts of nothing are facts only from when touches were recorded.
+measures_recorded as (
+    select coalesce(max(measures_defined), 0) > 0 as is_recorded
+    from success
+),
+
+measurements_recorded as (
+    select count(last_measured_on) > 0 as is_recorded
+    from success
+),
+
 touch_coverage as (
     select min(visible_on) as recorded_from_on
     from {{ ref('int_touches') }}
@@ -255,8 +265,10 @@ select
             then substr(needs.newest_level, 12)
     end as primary_need_kpi,
     months.closing_arr_usd,
-    coalesce(success.measures_defined, 0) as measures_defined,
-    cast(success.measures_attained as bigint) as measures_attained,
+    case when measures_recorded.is_recorded then coalesce(success.measures_defined, 0) end
+        as measures_defined,
+    case when measurements_recorded.is_recorded then cast(success.measures_attained as bigint) end
+        as measures_attained,
     cast(
         {{ dbt.datediff('owners.owned_from', 'learnt.learnt_on', 'day') }}
         as bigint
@@ -305,11 +317,18 @@ select
         ~ ' 1.0 - 1.0 * success.primary_need_breaches_12m / success.primary_need_measured_12m end'
     ) }} as primary_need_kept_rate_12m,
     cases.urgent_cases_90d,
-    coalesce(success.measures_defined > 0, false) as has_defined_measure,
-    coalesce(
-        {{ within_days('success.measure_confirmed_on', 'months.month_end_on', 365) }}, false
-    ) as has_measure_confirmed_12m,
-    reasons.measure_name is not null as has_purchase_reason,
+    case when measures_recorded.is_recorded then coalesce(success.measures_defined > 0, false) end
+        as has_defined_measure,
+    case
+        when measures_recorded.is_recorded
+            then
+                coalesce(
+                    {{ within_days('success.measure_confirmed_on', 'months.month_end_on', 365) }},
+                    false
+                )
+    end as has_measure_confirmed_12m,
+    case when measures_recorded.is_recorded then reasons.measure_name is not null end
+        as has_purchase_reason,
     people.has_economic_buyer as has_known_budget_owner,
     case
         when months.month_end_on >= touch_coverage.recorded_from_on
@@ -333,6 +352,8 @@ select
     end as is_primary_need_kept_12m
 from months
 cross join touch_coverage
+cross join measures_recorded
+cross join measurements_recorded
 left join success
     on
         months.account_id = success.account_id
