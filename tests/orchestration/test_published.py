@@ -1,0 +1,113 @@
+"""The step that publishes: what lies beside the tables, and what must not stop it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pytest
+
+from orchestration.assets.published import (
+    DATA_QUALITY,
+    DBT_DOCS,
+    DOCS_PAGE,
+    HAND_BACK,
+    NIGHT,
+    published_asset,
+)
+from orchestration.dbt import Dbt, DocsError
+from orchestration.installation import Installation, Night
+from publishing import hand_back, quality_page
+from publishing.publish import MartContract
+from tests.publishing.test_hand_back import COLUMNS
+
+AS_OF = date(2026, 1, 31)
+
+
+class Documented(Dbt):
+    """dbt that has its page at hand."""
+
+    def docs(self, as_of: date) -> str:
+        return f"documentation as of {as_of}"
+
+
+class Undocumented(Dbt):
+    """dbt that cannot make its page."""
+
+    def docs(self, as_of: date) -> str:
+        raise DocsError("the catalogue is not whole")
+
+
+@pytest.fixture
+def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installation:
+    """An installation whose warehouse holds what is read beside the marts."""
+    monkeypatch.delenv("TENURE_PUBLISH_POSTGRES_DSN", raising=False)
+    monkeypatch.delenv("TENURE_ENV_FILE", raising=False)
+    installation = Installation(home=str(tmp_path))
+    installation.warehouse.parent.mkdir()
+    columns = ", ".join(f"{name} {kind}" for name, kind in COLUMNS.items())
+    with duckdb.connect(str(installation.warehouse)) as connection:
+        connection.execute(
+            f"""
+            create schema renewals; create schema operations;
+            create table renewals.churn_risk ({columns});
+            insert into renewals.churn_risk (account_id, band) values ('a', 'high');
+            create table operations.freshness (
+                source_name text, table_name text, newest_known_on date, lag_days bigint,
+                expected_lag_days bigint, is_stale boolean, has_facts boolean
+            );
+            create table operations.rejects (
+                source_name text, table_name text, field text, rule text, remedy text,
+                is_replayed boolean
+            );
+            create table operations.data_gaps (gap_type text);
+            """
+        )
+    return installation
+
+
+def run(installation: Installation, dbt: Dbt) -> dg.ExecuteInProcessResult:
+    asset = published_asset([MartContract("renewals", "churn_risk", COLUMNS)])
+    resources: dict[str, Any] = {
+        "installation": installation,
+        "night": Night(as_of=AS_OF.isoformat()),
+        "dbt": dbt,
+    }
+    with dg.DagsterInstance.ephemeral() as instance:
+        return dg.materialize([asset], resources=resources, instance=instance)
+
+
+def test_readers_get_pages_and_hand_back_with_the_tables(installation: Installation) -> None:
+    done = run(installation, Documented(installation=installation))
+    keys = {event.asset_key for event in done.get_asset_materialization_events()}
+    assert keys == {NIGHT, HAND_BACK, DATA_QUALITY, DBT_DOCS}
+    current = installation.published / "current"
+    assert (current / DOCS_PAGE).read_text() == "documentation as of 2026-01-31"
+    assert "night of 2026-01-31" in (current / quality_page.FILE).read_text()
+    assert (current / hand_back.FILE).read_text().splitlines()[1].startswith("a,2026-01-31,first,")
+    assert (current / "model-card.md").exists()
+
+
+def test_a_night_is_published_without_documentation_if_need_be(installation: Installation) -> None:
+    done = run(installation, Undocumented(installation=installation))
+    keys = {event.asset_key for event in done.get_asset_materialization_events()}
+    assert keys == {NIGHT, HAND_BACK, DATA_QUALITY}
+    current = installation.published / "current"
+    assert (current / "tenure.duckdb").exists()
+    assert not (current / DOCS_PAGE).exists()
+
+
+def test_documentation_that_dbt_cannot_make_is_an_error_with_its_reason(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        failures = _[-1]
+        failures.append("no catalogue today")
+        return iter(())
+
+    monkeypatch.setattr(Dbt, "_invoke", fail)
+    with pytest.raises(DocsError, match="no catalogue today"):
+        Dbt(installation=installation).docs(AS_OF)
