@@ -248,7 +248,8 @@ select
     case when members_recorded.is_recorded then cast(coalesce(addressed.responded, 0) as bigint) end
         as members_responded,
     {{ stable('1.0 * addressed.responded / addressed.members') }} as response_rate,
-    case when members_recorded.is_recorded then coalesce(account_counts.accounts, 0) end as accounts,
+    case when members_recorded.is_recorded then coalesce(account_counts.accounts, 0) end
+        as accounts,
     case
         when members_recorded.is_recorded
             then cast(coalesce(account_counts.accounts_responded, 0) as bigint)

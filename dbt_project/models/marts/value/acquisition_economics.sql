@@ -242,8 +242,9 @@ counted as (
         acquisition_origin,
         quarter_start_on,
         count(*) as wins,
-        case when count(is_preference_drag) > 0 then count(case when is_preference_drag then 1 end) end
-            as wins_by_preference_drag,
+        case
+            when count(is_preference_drag) > 0 then count(case when is_preference_drag then 1 end)
+        end as wins_by_preference_drag,
         count(cost_usd) as wins_costed,
         count(case when is_allocated then 1 end) as wins_cost_allocated,
         sum(cost_usd) as cac_total_usd,

@@ -1,6 +1,6 @@
 {# Days without a word after which a customer counts as silent. #}
 {% set silent_days = 90 %}
-{# Newest NPS score up to which a customer is unhappy; a term of more months binds for longer than a year. #}
+{# Newest NPS score up to which a customer is unhappy; a term of more months binds beyond a year. #}
 {% set unhappy_score, bound_months = 6, 12 %}
 {# A company that credits in dollars only need not keep a rate for them. #}
 {% set usd_is_one = "case when notes.currency = 'USD' then 1.0 end" %}
