@@ -7,6 +7,7 @@ over other marts of the night, and runs unchanged on the file, on Parquet and on
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -186,9 +187,15 @@ def server(night: NightOutcome) -> Iterator[Any]:
 
 
 @pytest.fixture(scope="module")
-def page_night(night: NightOutcome) -> Iterator[Night]:
-    """The night as the pages in the browser open it."""
-    opened = open_night(current(night.home / "published"))
+def page_night(night: NightOutcome, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """The night as the pages in the browser open it: of a copy, for they open it their own way."""
+    published = tmp_path_factory.mktemp("pages") / "published"
+    shown = night.database.parent.resolve()
+    (published / shown.name).mkdir(parents=True)
+    for name in ("tenure.duckdb", "manifest.json"):
+        shutil.copy(shown / name, published / shown.name / name)
+    (published / "current").symlink_to(shown.name)
+    opened = open_night(current(published))
     yield opened
     opened.close()
 
