@@ -377,7 +377,13 @@ def scatter(
             x=alt.X(f"{x}:Q", axis=x_axis, scale=scale),
             y=alt.Y(f"{y}:Q", axis=y_axis, scale=alt.Scale(zero=True)),
             color=_color(kind, kinds),
-            shape=alt.Shape(f"{kind}:N", sort=list(kinds), legend=None),
+            shape=alt.Shape(
+                f"{kind}:N",
+                sort=list(kinds),
+                # The same legend as of the colours: both become one.
+                legend=alt.Legend(title=None, orient="top", labelLimit=300),
+                scale=alt.Scale(domain=list(kinds)),
+            ),
             tooltip=list(tooltip),
         )
         .properties(height=HEIGHT + 60)

@@ -18,6 +18,7 @@ SUMS = """
     cast(sum(due_arr_usd) as double) as due_usd,
     cast(sum(renewed_arr_usd) as double) as renewed_usd,
     cast(sum(lost_arr_usd) as double) as lost_usd,
+    cast(sum(decided_arr_usd) as double) as decided_usd,
     cast(sum(forecast_arr_usd) as double) as forecast_usd,
     sqrt(sum(power(cast(forecast_sd_usd as double), 2))) as forecast_sd_usd,
     sum(terms_renewed) / nullif(sum(terms_renewed) + sum(terms_lost), 0) as logo_rate,
@@ -37,7 +38,8 @@ def calendar(night: Night, filters: Filters, first: date, last: date) -> pd.Data
     """Return the calendar by month of due dates, both ends included.
 
     One row a month: due_month (month-end), terms_due, terms_renewed, terms_lost, terms_undecided
-    (counts), due_usd, renewed_usd, lost_usd, forecast_usd, forecast_sd_usd (USD a year; the
+    (counts), due_usd, renewed_usd, lost_usd, decided_usd, forecast_usd, forecast_sd_usd (USD a
+    year; decided_usd is what was due of decided terms, what they gave up in renewing included; the
     spread is the standard deviation, of independent renewals), logo_rate, money_rate (0-1, of the
     decided; missing where none is).
     """

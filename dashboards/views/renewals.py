@@ -36,6 +36,7 @@ PRESETS = {
 }
 KINDS = {
     "Renewed": charts.BLUE,
+    "Given up in renewing": charts.PURPLE,
     "Forecast to renew": charts.PALE,
     "Forecast to be lost": charts.PALE_ORANGE,
     "Lost": charts.RED,
@@ -141,12 +142,13 @@ def _calendar(page: Page, period: Period) -> None:
     if rows.empty:
         nothing(f"Nothing came or comes due from {period}.")
         return
-    open_usd = rows["due_usd"] - rows["renewed_usd"] - rows["lost_usd"]
+    open_usd = rows["due_usd"] - rows["decided_usd"]
     to_renew = (rows["forecast_usd"] - rows["renewed_usd"]).clip(lower=0)
     parts = pd.DataFrame(
         {
             "due_month": rows["due_month"],
             "Renewed": rows["renewed_usd"],
+            "Given up in renewing": rows["decided_usd"] - rows["renewed_usd"] - rows["lost_usd"],
             "Forecast to renew": to_renew,
             "Forecast to be lost": (open_usd - to_renew).clip(lower=0),
             "Lost": rows["lost_usd"],

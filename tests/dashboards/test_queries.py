@@ -88,7 +88,8 @@ def test_bands_moved_are_counted_by_direction(folder: Path) -> None:
 def due(month: date, **given: Any) -> dict[str, Any]:
     zero = ("terms_due", "terms_renewed", "terms_lost", "terms_undecided", "surprise_losses",
             "surprise_losses_walk_forward", "surprise_losses_unscored", "due_arr_usd",
-            "renewed_arr_usd", "lost_arr_usd", "forecast_arr_usd", "forecast_sd_usd")  # fmt: skip
+            "decided_arr_usd", "renewed_arr_usd", "lost_arr_usd", "forecast_arr_usd",
+            "forecast_sd_usd")  # fmt: skip
     return {
         "due_month": month,
         "segment": "SMB",
@@ -121,13 +122,13 @@ def test_rates_are_of_the_twelve_months_up_to_each(folder: Path) -> None:
         folder,
         "renewals.renewal_calendar",
         [
-            due(date(2024, 12, 31), terms_lost=9, lost_arr_usd=900),
-            due(date(2025, 1, 31), terms_lost=1, lost_arr_usd=100),
-            due(date(2025, 12, 31), terms_renewed=3, renewed_arr_usd=900),
+            due(date(2024, 12, 31), terms_lost=9, decided_arr_usd=900),
+            due(date(2025, 1, 31), terms_lost=1, decided_arr_usd=100),
+            due(date(2025, 12, 31), terms_renewed=3, decided_arr_usd=1100, renewed_arr_usd=900),
         ],
     )
     rows = renewals.rates(opened(folder.parent), ALL, date(2025, 12, 31), date(2025, 12, 31))
-    assert rows.set_index("measure")["rate"].to_dict() == {"by logo": 0.75, "by money": 0.9}
+    assert rows.set_index("measure")["rate"].to_dict() == {"by logo": 0.75, "by money": 0.75}
 
 
 def test_surprises_are_shown_for_whole_quarters_that_have_ended(folder: Path) -> None:
