@@ -133,7 +133,7 @@ def main() -> None:
             if row not in seen.rows:
                 seen.rows.append(row)
             # A person's tool asks often, not always; both cores are for the night.
-            time.sleep(0.03)
+            time.sleep(0.05)
 
     asks = {FILE: ask_file, SERVER: ask_server}
     threads = [threading.Thread(target=loop, args=(found[way], asks[way])) for way in found]

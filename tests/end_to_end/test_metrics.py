@@ -6,13 +6,9 @@ over other marts of the night, and runs unchanged on the file, on Parquet and on
 
 from __future__ import annotations
 
-import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import adbc_driver_postgresql.dbapi as postgresql
@@ -36,7 +32,6 @@ from publishing.postgres import PostgresSettings, publish_to_postgres
 from publishing.publish import Published, PublishedTable, read_manifest
 from sample_company.servers.postgres import PostgresServer
 from tests.end_to_end.conftest import NightOutcome
-from tests.warehouse import PROJECT
 
 Figures = dict[tuple[str, ...], float]
 Shown = Callable[[Night, Filters], Any]
@@ -309,35 +304,3 @@ def test_a_quarter_shows_its_last_month_end(
 
 def test_every_metric_is_compared(engine: MetricFlowEngine) -> None:
     assert {metric.name for metric in engine.list_metrics()} == set(METRICS)
-
-
-def test_the_command_gives_the_same_figures(
-    night: NightOutcome, ways: dict[str, Ask], tmp_path: Path
-) -> None:
-    """`mf query` as the documentation has it, in a copy of the project's folder."""
-    (tmp_path / "target").mkdir()
-    (tmp_path / "target" / "semantic_manifest.json").write_text(load_semantic_manifest())
-    for name in ("dbt_project.yml", "profiles.yml"):
-        (tmp_path / name).write_text((PROJECT / name).read_text())
-    asked = tmp_path / "asked.csv"
-    subprocess.run(
-        [
-            *(Path(sys.executable).with_name("mf"), "query", "--metrics", "mrr,nrr_12m"),
-            *("--group-by", "revenue__segment", "--csv", asked),
-        ],
-        check=True,
-        cwd=tmp_path,
-        env={
-            **os.environ,
-            "DBT_TARGET": "published",
-            "DBT_PROFILES_DIR": ".",
-            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-            "TENURE_WAREHOUSE": str(night.database),
-            "TENURE_LAKE": str(night.home / "lake"),
-        },
-        capture_output=True,
-    )
-    rows = duckdb.sql(f"from read_csv('{asked}')").fetchall()
-    for place, name in ((1, "mrr"), (2, "nrr_12m")):
-        found = figures((row[0], row[place]) for row in rows)
-        assert found == pytest.approx(ways["duckdb"](METRICS[name].sql), rel=1e-9)

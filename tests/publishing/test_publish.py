@@ -1,7 +1,6 @@
 """The copy equals the warehouse, readers see whole nights only, nights can be taken back."""
 
 import json
-import threading
 from datetime import date
 from pathlib import Path
 
@@ -165,33 +164,6 @@ def test_rollback_shows_the_night_before(
     assert nights.current(published) == second
     assert cli(["--published", str(published), "list"]) == 0
     assert "* 2026-01-02-bbbb" in capsys.readouterr().out
-
-
-def test_a_looping_reader_sees_whole_nights_only(warehouse: Path, tmp_path: Path) -> None:
-    published = tmp_path / "published"
-    publish_night(warehouse, published, "2026-01-01", "run0")
-    stop = threading.Event()
-    seen: list[tuple[int, int]] = []
-
-    def read() -> None:
-        while not stop.is_set():
-            with duckdb.connect(str(published / "current" / "tenure.duckdb"), read_only=True) as c:
-                row = c.execute(
-                    "select (select count(*) from core.dim_accounts),"
-                    " (select count(*) from renewals.churn_risk)"
-                ).fetchone()
-                assert row is not None
-                seen.append(row)
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    for number in range(1, 4):
-        fill(warehouse, 5 + number)
-        publish_night(warehouse, published, f"2026-01-{number + 1:02d}", f"run{number}")
-    stop.set()
-    reader.join()
-    assert seen
-    assert all(accounts == risks for accounts, risks in seen)
 
 
 def test_manifest_names_every_table(warehouse: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ WHICH = """
         (select count(*) from core.fct_money), (select min(night) from renewals.churn_risk),
         (select max(night) from renewals.churn_risk), (select count(*) from core.dim_people)
 """
-ROWS = 20_000
+ROWS = 10_000
 
 
 @pytest.fixture(scope="module")
