@@ -14,6 +14,8 @@ import pandas as pd
 
 UNKNOWN = "–"
 MINUS = "−"
+#: Between a number and its sign: no line is broken there.
+APART = "\u00a0"
 
 
 def is_unknown(value: Any) -> bool:
@@ -53,7 +55,7 @@ def share(value: Any, digits: int = 0) -> str:
     if is_unknown(value):
         return UNKNOWN
     percent = round(100 * float(value), digits)
-    return f"{MINUS if percent < 0 else ''}{abs(percent):.{digits}f} %"
+    return f"{MINUS if percent < 0 else ''}{abs(percent):.{digits}f}{APART}%"
 
 
 def points(value: Any, digits: int = 0) -> str:
@@ -62,7 +64,7 @@ def points(value: Any, digits: int = 0) -> str:
         return UNKNOWN
     size = round(100 * float(value), digits)
     sign = MINUS if size < 0 else "+" if size > 0 else "±"
-    return f"{sign}{abs(size):.{digits}f} pp"
+    return f"{sign}{abs(size):.{digits}f}{APART}pp"
 
 
 def count(value: Any) -> str:
@@ -82,7 +84,7 @@ def number(value: Any, digits: int = 1) -> str:
 
 def ratio(value: Any) -> str:
     """Write a ratio: 3.4 ×."""
-    return UNKNOWN if is_unknown(value) else f"{number(value)} ×"
+    return UNKNOWN if is_unknown(value) else f"{number(value)}{APART}×"
 
 
 def months(value: Any) -> str:

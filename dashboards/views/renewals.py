@@ -266,6 +266,7 @@ def _rates(page: Page, period: Period) -> None:
             Column("decided", "Contracts decided", formats.count, numeric=True),
         ],
     )
+    note("Of each month the twelve months up to it. The axis does not start at zero.")
 
 
 def _surprises(page: Page, period: Period) -> None:

@@ -253,8 +253,9 @@ def _churn(arr: float, churn: int) -> None:
     lines = what_if.paths(case, start)
     ends = lines.groupby("line")["run_rate"].last()
     lead(
-        f"With {lost} % lost a year, ARR is {formats.money(ends['with churn'])} in "
-        f"{formats.plural(years, 'year')} instead of {formats.money(ends['without churn'])}: "
+        f"With {formats.share(lost / 100)} lost a year, ARR is "
+        f"{formats.money(ends['with churn'])} in {formats.plural(years, 'year')} instead of "
+        f"{formats.money(ends['without churn'])}: "
         f"{formats.share(what_if.run_rate_lost(case), 1)} lower. All billings of those years are "
         f"{formats.share(what_if.billings_lost(case), 1)} lower."
     )
@@ -289,8 +290,8 @@ def _bond(arr: float, churn: int) -> None:
     safe = what_if.bond_price(mrr, discount / 100, 0.0, years)
     lead(
         f"{formats.money(mrr)} a month for {formats.plural(years, 'year')} is worth "
-        f"{formats.money(price)} at {default} % lost a year and {discount} % discount; if nobody "
-        f"ever left, {formats.money(safe)}."
+        f"{formats.money(price)} at {formats.share(default / 100)} lost a year and "
+        f"{formats.share(discount / 100)} discount; if nobody ever left, {formats.money(safe)}."
     )
     rows = what_if.bond_prices(mrr, discount / 100, years)
     chart(
@@ -323,9 +324,9 @@ def _year_ten(page: Page) -> None:
     reached = rows.loc[rows["renewal"] == 9, "surviving"].iloc[0]
     total = what_if.payments_total(100_000, retention / 100, 10)
     lead(
-        f"If {first} % sign the first renewal and those who stay are the loyal ones, "
-        f"{formats.share(reached, 1)} reach the tenth year; a contract of $100k that grows to "
-        f"{retention} % a year pays {formats.money(total)} in ten years."
+        f"If {formats.share(first / 100)} sign the first renewal and those who stay are the loyal "
+        f"ones, {formats.share(reached, 1)} reach the tenth year; a contract of $100k a year pays "
+        f"{formats.money(total)} in ten years at an NRR of {formats.share(retention / 100)}."
     )
     long = rows.melt("renewal", ["rate", "surviving"], var_name="line", value_name="share")
     long["line"] = long["line"].map(

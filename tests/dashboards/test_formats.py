@@ -32,14 +32,23 @@ def test_money_has_three_digits(value: Any, written: str) -> None:
 
 @pytest.mark.parametrize(
     ("value", "digits", "written"),
-    [(0.215, 0, "22 %"), (1.0148, 1, "101.5 %"), (-0.004, 0, "0 %"), (pd.NA, 0, "–")],
+    [
+        (0.215, 0, "22\u00a0%"),
+        (1.0148, 1, "101.5\u00a0%"),
+        (-0.004, 0, "0\u00a0%"),
+        (pd.NA, 0, "–"),
+    ],
 )
 def test_shares_are_in_per_cent(value: Any, digits: int, written: str) -> None:
     assert formats.share(value, digits) == written
 
 
 def test_changes_have_their_sign() -> None:
-    assert [formats.points(v) for v in (0.031, -0.031, 0.0)] == ["+3 pp", "−3 pp", "±0 pp"]
+    assert [formats.points(v) for v in (0.031, -0.031, 0.0)] == [
+        "+3\u00a0pp",
+        "−3\u00a0pp",
+        "±0\u00a0pp",
+    ]
 
 
 def test_dates_are_written_in_full() -> None:
