@@ -112,7 +112,11 @@ def main() -> None:
             return connection.execute(sql).fetchone()
 
     def ask_server() -> Any:
-        with postgresql.connect(dsn) as connection, connection.cursor() as cursor:
+        # Whoever is kept by a lock of the night's gets an error, however busy the machine is.
+        with (
+            postgresql.connect(f"{dsn}?options=-c%20lock_timeout%3D500ms") as connection,
+            connection.cursor() as cursor,
+        ):
             cursor.execute(sql)
             return cursor.fetchone()
 
