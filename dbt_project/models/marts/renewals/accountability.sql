@@ -501,10 +501,15 @@ select
             and functions.function = '(all)'
             then cast(coalesce(coverage.unowned_account_months, 0) as bigint)
     end as unowned_account_months,
-    {{ share_of(
-        "(case when functions.function = '(all)' then coverage.unowned_mrr_months_usd end)",
-        'coverage.mrr_months_usd'
-    ) }} as unowned_arr_share,
+    case
+        when quarters.last_month_end_on >= owners_recorded.from_on
+            then
+                {{ share_of(
+                    "(case when functions.function = '(all)'"
+                    ~ " then coverage.unowned_mrr_months_usd end)",
+                    'coverage.mrr_months_usd'
+                ) }}
+    end as unowned_arr_share,
     cast(proven.accounts_owned as bigint) as accounts_owned,
     case
         when quarters.quarter_end_on >= touches_recorded.from_on
