@@ -138,6 +138,25 @@ def test_churn_risk_shows_every_open_account_with_reasons(night: NightOutcome) -
     assert risk["expected_arr_multiple"].between(0.5, 2).all()
 
 
+def test_no_outer_join_compares_every_row_with_every_other(night: NightOutcome) -> None:
+    """Such a join is as slow as its tables are large, squared; docs/scale.md says how it comes."""
+    compiled = Installation(home=str(night.home)).dbt_target / "compiled" / "tenure" / "models"
+    models = [path for path in compiled.rglob("*.sql") if path.parent.suffix != ".yml"]
+    assert len(models) > 150
+    slow = []
+    with duckdb.connect(str(night.warehouse), read_only=True) as connection:
+        for path in models:
+            plan = connection.execute(f"explain (format json) {path.read_text()}").fetchall()
+            nodes = json.loads(plan[0][1])
+            while nodes:
+                node = nodes.pop()
+                nodes += node["children"]
+                kind = node.get("extra_info", {}).get("Join Type", "INNER")
+                if "BLOCKWISE_NL_JOIN" in node["name"] and kind != "INNER":
+                    slow.append(path.stem)
+    assert slow == []
+
+
 def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
     installation = Installation(home=str(night.home))
     places = (

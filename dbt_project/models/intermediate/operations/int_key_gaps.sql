@@ -55,9 +55,7 @@ named_accounts as (
         claims.known_at
     from {{ ref('input_customer_claims') }} as claims
     left join {{ ref('input_accounts') }} as short_ids
-        on
-            length(claims.claimed_account_id) = 15
-            and claims.claimed_account_id = substr(short_ids.account_id, 1, 15)
+        on claims.claimed_account_id = substr(short_ids.account_id, 1, 15)
     where claims.claimed_account_id is not null
 ),
 

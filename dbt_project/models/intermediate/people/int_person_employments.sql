@@ -136,14 +136,16 @@ ended_spells as (
         person_spells.started_on,
         person_spells.start_known_on,
         coalesce(person_spells.ended_on, ends_told.ended_on) as ended_on,
-        coalesce(person_spells.end_known_on, ends_told.end_known_on) as end_known_on
+        case
+            when person_spells.ended_on is null then ends_told.end_known_on
+            else person_spells.end_known_on
+        end as end_known_on
     from person_spells
     left join ends_told
         on
             person_spells.contact_id = ends_told.contact_id
             and person_spells.account_id = ends_told.account_id
             and person_spells.started_on = ends_told.started_on
-            and person_spells.ended_on is null
             and ends_told.end_rank = 1
 )
 

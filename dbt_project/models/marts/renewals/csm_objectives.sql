@@ -63,7 +63,7 @@ states as (
         person_id,
         account_id,
         visible_from_on,
-        visible_to_on,
+        coalesce(visible_to_on, cast('9999-12-31' as date)) as visible_until_on,
         level
     from {{ ref('int_person_states') }}
 ),
@@ -222,7 +222,7 @@ relationships as (
             ranked_talks.account_id = states.account_id
             and ranked_talks.person_id = states.person_id
             and ranked_talks.visible_on >= states.visible_from_on
-            and (states.visible_to_on is null or ranked_talks.visible_on < states.visible_to_on)
+            and ranked_talks.visible_on < states.visible_until_on
     where ranked_talks.talk_rank = 1
 ),
 

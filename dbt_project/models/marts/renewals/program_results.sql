@@ -143,25 +143,27 @@ others as (
 -- Where nobody drew lots: the newest comparison with those who could have been enrolled too.
 compared as (
     select
-        program_id,
-        outcome_measure,
-        as_of as compared_on,
-        treated,
-        control,
-        effect,
-        low,
-        high,
-        ess_treated,
-        ess_control,
-        overlap_share,
-        worst_covariate,
-        worst_smd,
-        refusal,
+        findings.program_id,
+        findings.outcome_measure,
+        findings.as_of as compared_on,
+        findings.treated,
+        findings.control,
+        findings.effect,
+        findings.low,
+        findings.high,
+        findings.ess_treated,
+        findings.ess_control,
+        findings.overlap_share,
+        findings.worst_covariate,
+        findings.worst_smd,
+        findings.refusal,
         row_number() over (
-            partition by program_id, outcome_measure
-            order by as_of desc
+            partition by findings.program_id, findings.outcome_measure
+            order by findings.as_of desc
         ) as newest_rank
-    from {{ ref('stg_scores__program_findings') }}
+    from {{ ref('stg_scores__program_findings') }} as findings
+    inner join programs on findings.program_id = programs.program_id
+    where not programs.is_randomised
 ),
 
 judged as (
@@ -217,7 +219,6 @@ judged as (
             programs.program_id = compared.program_id
             and measures.outcome_measure = compared.outcome_measure
             and compared.newest_rank = 1
-            and not programs.is_randomised
 ),
 
 rated as (

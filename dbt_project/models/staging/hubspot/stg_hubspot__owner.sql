@@ -6,21 +6,37 @@ logins as (
     {{ newest_known('hubspot', 'user', key=['id'], created='created_at') }}
 ),
 
+-- A login names its owner, or the owner names the login.
+owner_logins as (
+    select
+        owners.id as user_id,
+        logins.id as login_key
+    from owners
+    inner join logins on owners.id = logins.owner_id
+    union all
+    select
+        owners.id as user_id,
+        logins.id as login_key
+    from owners
+    inner join logins on owners.login_id = logins.login_id
+    where logins.owner_id is null
+),
+
 -- A person may have had several logins; the newest says what is known of them.
 ranked_logins as (
     select
-        owner_id,
-        login_id,
-        title,
-        function,
-        hired_on,
-        left_on,
-        destination_company_id,
+        owner_logins.user_id,
+        logins.title,
+        logins.function,
+        logins.hired_on,
+        logins.left_on,
+        logins.destination_company_id,
         row_number() over (
-            partition by coalesce(owner_id, login_id) order by created_at desc, id asc
+            partition by owner_logins.user_id order by logins.created_at desc, logins.id asc
         ) as login_rank
-    from logins
-    where not (coalesce(is_deleted, false) and _was_known)
+    from owner_logins
+    inner join logins on owner_logins.login_key = logins.id
+    where not (coalesce(logins.is_deleted, false) and logins._was_known)
 )
 
 select
@@ -46,7 +62,6 @@ select
 from owners
 left join ranked_logins as logins
     on
-        logins.login_rank = 1
-        and coalesce(logins.owner_id, logins.login_id)
-        = case when logins.owner_id is not null then owners.id else owners.login_id end
+        owners.id = logins.user_id
+        and logins.login_rank = 1
 where coalesce(owners.type, 'PERSON') = 'PERSON'
