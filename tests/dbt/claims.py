@@ -76,6 +76,22 @@ PROOFS: dict[str, dict[str, tuple[str, ...]]] = {
         "fct_opportunities": ("is_preference_drag",),
         "alumni": ("deals_brought", "deals_won"),
     },
+    "tests/truth/demo_planted.py::"
+    "test_the_sticky_feature_is_found_with_its_size_and_its_decoy_is_not": {
+        "feature_stickiness": ("verdict", "odds_ratio", "naive_odds_ratio", "stickiness_rank"),
+    },
+    "tests/truth/demo_planted.py::test_visits_look_better_than_they_are": {
+        "conventional_wisdom": ("observed_effect", "rate_exposed", "rate_unexposed", "verdict"),
+    },
+    "tests/truth/demo_planted.py::test_the_locked_in_are_unhappy_and_show": {
+        "voice": ("is_unhappy_locked_in",),
+    },
+    "tests/truth/demo_planted.py::test_rip_and_replace_breaks_even_when_it_did": {
+        "customer_value": ("rip_and_replace_breakeven_month", "cac_total_usd", "cac_paid_times"),
+    },
+    "tests/truth/demo_planted.py::test_expected_cash_is_what_came": {
+        "customer_value": ("bond_price_usd", "coupon_mrr_usd"),
+    },
     "tests/truth/test_mess.py::test_duplicate_accounts": {"data_gaps": ("gap_type",)},
 }
 

@@ -13,8 +13,9 @@ import pandas as pd
 import pytest
 
 from sample_company.rng import F64
-from sample_company.world.latent import ORIGIN_CAC, ORIGINS, STICKY_EFFECT
+from sample_company.world.latent import ORIGIN_CAC, STICKY_EFFECT
 from sample_company.world.offer import DECOY, STICKY
+from sample_company.world.schema import ORIGINS
 from tests.truth.conftest import Case
 
 #: What the feature's effect is in the world against accounts without it, see `latent.hazards`.
