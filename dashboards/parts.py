@@ -31,7 +31,7 @@ STYLE = """
 .t-lead { font-size: 1.12rem; line-height: 1.5; margin: 0 0 .4rem 0; max-width: 62rem; }
 .t-figures { display: grid; gap: .6rem; margin: .2rem 0 .6rem 0 !important;
   padding: 0 !important;
-  grid-template-columns: repeat(auto-fit, minmax(9.5rem, 1fr)); }
+  grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); }
 .t-figure { border: 1px solid rgba(128,128,128,.28); border-radius: .5rem;
   padding: .55rem .75rem; }
 .t-figure dt { font-size: .84rem; opacity: .8; line-height: 1.25; font-weight: 400; }

@@ -73,7 +73,7 @@ def _answer(page: Page, newest: object) -> None:
         return
     now = rows.iloc[0]
     lead(
-        f"At the end of {formats.month(now['month'])} "
+        f"At the end of {formats.month(now['month'])}, "
         f"{formats.plural(int(now['paying_accounts']), 'account')} pay "
         f"{formats.money(now['arr_usd'])} a year. Of the revenue of a year before "
         f"{formats.share(now['grr'], 1)} is kept (GRR), with expansion "

@@ -1,8 +1,9 @@
-"""Pages whose marts are empty, missing or of another version say so in words; none breaks."""
+"""Pages drawn without a browser: of empty and missing marts, of another night, of hostile names."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,30 @@ def test_an_old_night_and_a_silent_source_are_said_beside_every_page(
     assert "31 Jan 2026" in beside
     assert "has the night run?" in beside
     assert "1 landed table is silent" in beside
+
+
+def test_the_next_click_after_the_link_was_switched_shows_the_new_night(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_night(tmp_path / "published")
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    page = AppTest.from_file(str(APP), default_timeout=30).run()
+    assert "31 Jan 2026" in page.sidebar.caption[0].value
+    write_night(tmp_path / "published", "2026-02-01-b", date(2026, 2, 1))
+    assert "1 Feb 2026" in page.run().sidebar.caption[0].value
+
+
+def test_what_comes_from_data_is_text_and_never_markup(
+    tmp_path: Path, drawn: Callable[[str], AppTest]
+) -> None:
+    folder = write_night(tmp_path / "published")
+    hostile = "<img src=x onerror=alert(1)>"
+    call = {"account_id": '"><b>', "account_name": hostile, "priority_rank": 1}
+    flags = {"has_news": False, "is_at_risk": False, "has_plan_owner": False}
+    fill(folder, "renewals.watchlist", [{**call, **flags, "why_today": hostile}])
+    page = drawn("today")
+    markup = "".join(element.proto.body for element in page.get("html"))
+    assert not page.exception
+    assert "&lt;img src=x onerror=alert(1)&gt;" in markup
+    assert "<img" not in markup
+    assert "<b>" not in markup
