@@ -11,7 +11,7 @@ import dagster as dg
 from orchestration.alerts import night_digest, run_failure_alert
 from orchestration.assets.closes import closes_assets
 from orchestration.assets.findings import findings_assets
-from orchestration.assets.published import published_asset
+from orchestration.assets.published import postgres_asset, published_asset
 from orchestration.assets.score_checks import score_checks
 from orchestration.assets.scores import scores_assets
 from orchestration.assets.sources import SOURCES, lake_contract, source_assets
@@ -28,6 +28,7 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         overrides: resources by key (`installation`, `night`, `dbt`) in place of the usual ones.
     """
     manifest = load_manifest()
+    contracts = mart_contracts(manifest)
     installation = (overrides or {}).get("installation", Installation())
     resources = {
         "installation": installation,
@@ -43,7 +44,8 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
             *scores_assets(),
             *findings_assets(),
             *closes_assets(),
-            published_asset(mart_contracts(manifest)),
+            published_asset(contracts),
+            postgres_asset(contracts),
         ],
         asset_checks=score_checks(),
         jobs=[nightly_job(), backfill_job(), rebuild_closes_job()],

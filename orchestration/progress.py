@@ -31,6 +31,7 @@ STEP_NAMES = {
     "closes__month_closes": "Closing the month",
     "build_marts_on_appended_facts": "Building the marts on scores and closes",
     "published__night": "Publishing",
+    "published__postgres": "Showing it in PostgreSQL",
 }
 
 _POLL_SECONDS = 0.2

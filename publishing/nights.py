@@ -59,6 +59,18 @@ def nights(published: Path) -> list[Night]:
     return sorted(found)
 
 
+def newest(published: Path, as_of: date) -> Night:
+    """Return the night of a date that was completed last.
+
+    Raises:
+        PublishError: none of that date is kept.
+    """
+    found = [night for night in nights(published) if night.as_of == as_of]
+    if not found:
+        raise PublishError(f"There is no night of {as_of} in {published}. Publish it first.")
+    return found[-1]
+
+
 def current(published: Path) -> Path | None:
     """Return the folder that readers see now, or None when nothing was published yet."""
     link = published / "current"

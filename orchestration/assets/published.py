@@ -10,16 +10,16 @@ import dagster as dg
 from orchestration.assets.scores import training_cutoff
 from orchestration.dbt import Dbt, DocsError
 from orchestration.installation import Installation, Night
-from publishing import hand_back, quality_page
+from publishing import hand_back, nights, quality_page
 from publishing.nights import PublishError
 from publishing.postgres import load_settings, publish_to_postgres
-from publishing.publish import MartContract, publish
-from scoring import model_card, registry
-from scoring.heads import HEADS
+from publishing.publish import MartContract, publish, published_night
+from scoring import model_card, monthly, registry
 
 NIGHT = dg.AssetKey(["published", "night"])
 HAND_BACK = dg.AssetKey(["published", "hand_back"])
 DATA_QUALITY = dg.AssetKey(["published", "data_quality"])
+POSTGRES = dg.AssetKey(["published", "postgres"])
 DBT_DOCS = dg.AssetKey(["published", "dbt_docs"])
 CARD = "model-card.md"
 DOCS_PAGE = "pages/dbt-docs.html"
@@ -46,8 +46,7 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
                     "The public marts as `published/current/tenure.duckdb` and Parquet: built "
                     "aside, checked, then shown by switching one link. The last seven nights are "
                     "kept. Beside them `model-card.md` says how far the night's scores can be "
-                    "trusted. Where TENURE_PUBLISH_POSTGRES_DSN is set, PostgreSQL shows the same "
-                    "night afterwards."
+                    "trusted."
                 ),
             ),
             dg.AssetSpec(
@@ -87,10 +86,6 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
     def night_(
         context: dg.AssetExecutionContext, installation: Installation, night: Night, dbt: Dbt
     ) -> Iterator[dg.MaterializeResult[Any]]:
-        try:
-            postgres = load_settings(installation.root)
-        except PublishError as error:
-            raise dg.Failure(str(error), allow_retries=False) from error
         told = card(installation.models, night.date)
         back = hand_back.hand_back(installation.warehouse, installation.published, night.date)
         quality = quality_page.page(installation.lake, installation.warehouse, night.date)
@@ -108,10 +103,6 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
             beside=beside,
             progress=context.log.info,
         )
-        if postgres is not None:
-            shown = publish_to_postgres(postgres, result, contracts, progress=context.log.info)
-            for note in shown.notes:
-                context.log.warning(note)
         rows = sum(table.row_count for table in result.tables.values())
         yield dg.MaterializeResult(
             asset_key=NIGHT,
@@ -119,7 +110,6 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
                 "as_of": night.date.isoformat(),
                 "path": dg.MetadataValue.path(str(result.path)),
                 "tables": len(result.tables),
-                "in_postgres": postgres is not None,
                 "dagster/row_count": rows,
                 "model_card": dg.MetadataValue.md(told),
                 "content": dg.MetadataValue.json(
@@ -145,7 +135,57 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
     return night_
 
 
+def postgres_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
+    """Return the step that shows the published night in PostgreSQL, where one is set up."""
+
+    @dg.multi_asset(
+        name="published__postgres",
+        specs=[
+            dg.AssetSpec(
+                POSTGRES,
+                group_name="published",
+                kinds={"postgres"},
+                deps=[NIGHT],
+                skippable=True,
+                description=(
+                    "The same night in the PostgreSQL of TENURE_PUBLISH_POSTGRES_DSN: in one "
+                    "transaction, so that its readers see the night before until all of this one "
+                    "is there, with the grants of its readers. Nothing where none is set."
+                ),
+            )
+        ],
+        pool="warehouse",
+    )
+    def postgres(
+        context: dg.AssetExecutionContext, installation: Installation, night: Night
+    ) -> Iterator[dg.MaterializeResult[Any]]:
+        try:
+            settings = load_settings(installation.root)
+            if settings is None:
+                context.log.info("No PostgreSQL is set up.")
+                return
+            # Of the date, not of the run: a run that takes up a failed one has not published.
+            kept = nights.newest(installation.published, night.date)
+            shown = publish_to_postgres(
+                settings, published_night(kept.path), contracts, progress=context.log.info
+            )
+        except PublishError as error:
+            raise dg.Failure(str(error), allow_retries=False) from error
+        for note in shown.notes:
+            context.log.warning(note)
+        yield dg.MaterializeResult(
+            asset_key=POSTGRES,
+            metadata={
+                "as_of": night.date.isoformat(),
+                "tables": len(shown.rows),
+                "dagster/row_count": sum(shown.rows.values()),
+            },
+        )
+
+    return postgres
+
+
 def card(models: Path, as_of: date) -> str:
     """Return the model card of the versions that scored the night."""
-    versions = registry.versions_at(models, HEADS, training_cutoff(as_of))
+    versions = registry.versions_at(models, monthly.HEADS, training_cutoff(as_of))
     return model_card.of_registry(models, versions)

@@ -16,12 +16,15 @@ from orchestration.assets.published import (
     DOCS_PAGE,
     HAND_BACK,
     NIGHT,
+    POSTGRES,
+    postgres_asset,
     published_asset,
 )
 from orchestration.dbt import Dbt, DocsError
 from orchestration.installation import Installation, Night
 from publishing import hand_back, quality_page
 from publishing.publish import MartContract
+from sample_company.servers.postgres import PostgresServer
 from tests.publishing.test_hand_back import COLUMNS
 
 AS_OF = date(2026, 1, 31)
@@ -69,15 +72,16 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installatio
     return installation
 
 
-def run(installation: Installation, dbt: Dbt) -> dg.ExecuteInProcessResult:
-    asset = published_asset([MartContract("renewals", "churn_risk", COLUMNS)])
+def run(installation: Installation, dbt: Dbt, **how: Any) -> dg.ExecuteInProcessResult:
+    contracts = [MartContract("renewals", "churn_risk", COLUMNS)]
+    assets = [published_asset(contracts), postgres_asset(contracts)]
     resources: dict[str, Any] = {
         "installation": installation,
         "night": Night(as_of=AS_OF.isoformat()),
         "dbt": dbt,
     }
     with dg.DagsterInstance.ephemeral() as instance:
-        return dg.materialize([asset], resources=resources, instance=instance)
+        return dg.materialize(assets, resources=resources, instance=instance, **how)
 
 
 def test_readers_get_pages_and_hand_back_with_the_tables(installation: Installation) -> None:
@@ -98,6 +102,35 @@ def test_a_night_is_published_without_documentation_if_need_be(installation: Ins
     current = installation.published / "current"
     assert (current / "tenure.duckdb").exists()
     assert not (current / DOCS_PAGE).exists()
+
+
+def test_postgresql_shows_the_same_night(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with PostgresServer() as server:
+        server.create_database("retention")
+        monkeypatch.setenv("TENURE_PUBLISH_POSTGRES_DSN", server.url("retention"))
+        done = run(installation, Documented(installation=installation))
+        assert POSTGRES in {event.asset_key for event in done.get_asset_materialization_events()}
+        with server.connected("retention") as connection, connection.cursor() as cursor:
+            cursor.execute(
+                "select as_of::text, account_id, band from publishing.night, renewals.churn_risk"
+            )
+            assert cursor.fetchall() == [("2026-01-31", "a", "high")]
+
+
+def test_where_the_server_is_down_the_files_are_published_and_the_run_says_so(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TENURE_PUBLISH_POSTGRES_DSN", "postgresql://u:s3cret@127.0.0.1:9/x")
+    done = run(installation, Documented(installation=installation), raise_on_error=False)
+    assert not done.success
+    (failure,) = done.filter_events(lambda event: event.is_step_failure)
+    assert failure.step_key == "published__postgres"
+    told = str(failure.step_failure_data.user_failure_data)
+    assert "PostgreSQL was not published" in told
+    assert "s3cret" not in told
+    assert (installation.published / "current" / "tenure.duckdb").exists()
 
 
 def test_documentation_that_dbt_cannot_make_is_an_error_with_its_reason(
