@@ -74,7 +74,8 @@ def _choose(page: Page) -> str | None:
         )
         return None
     names = dict(zip(found["account_id"], found["account_name"], strict=True))
-    if asked and not text and asked not in names:
+    # An address may name an account that the filters leave out; what was chosen here follows them.
+    if asked and not text and asked not in names and asked != st.session_state.get("account_shown"):
         named = page.ask(account.profile, asked)
         if len(named):
             names = {asked: named["account_name"].iloc[0], **names}
@@ -88,6 +89,8 @@ def _choose(page: Page) -> str | None:
         help="In the order to call; at most fifty are listed, so narrow them by name.",
         key=f"account_chosen_{asked}_{text}",
     )
+    # So that the address can be sent to somebody.
+    st.session_state["account_shown"] = st.query_params["id"] = str(chosen)
     return str(chosen)
 
 

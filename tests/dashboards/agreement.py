@@ -242,6 +242,17 @@ def account(reader: Reader, database: Path) -> None:
     box.fill(second["account_name"])
     reader.after(lambda: box.press("Enter"))
     _account_as(reader, database, second)
+    # The address names it, for whoever it is sent to.
+    assert f"id={second['account_id']}" in reader.page.url
+    _account_by_address(reader, first)
+
+
+def _account_by_address(reader: Reader, row: dict[str, Any]) -> None:
+    reader.turn_to("Today")
+    link = reader.page.locator('table[aria-label="Accounts to call first"] a').first
+    if link.count():
+        reader.open(str(link.get_attribute("href")))
+        assert reader.page.get_by_role("heading", name=row["account_name"], exact=True).count() == 1
 
 
 def _account_as(reader: Reader, database: Path, row: dict[str, Any]) -> None:
