@@ -108,9 +108,11 @@ def new_risks(database: Path) -> list[NewRisk]:
     """Read the risks that are new in a night, those to call first at the top.
 
     Args:
-        database: `tenure.duckdb` of a published night.
+        database: `tenure.duckdb` of a published night; one without a watchlist has no news.
     """
     with duckdb.connect(str(database), read_only=True) as connection:
+        if not _has_watchlist(connection):
+            return []
         rows = connection.execute(
             """
             select
@@ -192,6 +194,13 @@ _CALLS = """
     order by watch.priority_rank
     limit 10
 """
+
+
+def _has_watchlist(connection: duckdb.DuckDBPyConnection) -> bool:
+    return connection.execute(
+        "select count(*) > 0 from duckdb_tables()"
+        " where schema_name = 'renewals' and table_name = 'watchlist'"
+    ).fetchone() == (True,)
 
 
 def _row(connection: duckdb.DuckDBPyConnection, sql: str, as_of: date) -> tuple[Any, ...] | None:
