@@ -51,6 +51,7 @@ def fit_platt(
     *,
     smooth: bool = True,
     fixed_slope: float | None = None,
+    slope_spread: float | None = None,
 ) -> Platt:
     """Maximum likelihood line of the outcomes on raw logits, by Newton's method.
 
@@ -62,6 +63,9 @@ def fit_platt(
         smooth: Platt's targets (1999), (N+ + 1)/(N+ + 2) and 1/(N- + 2), which keep the line
             finite when the outcomes separate.
         fixed_slope: fit the intercept only.
+        slope_spread: standard deviation around one that is expected of slopes beforehand (a normal
+            prior): few outcomes bend the line little. They count as many as there are independent
+            clusters of them, by Kish's design effect.
 
     Raises:
         ScoringError: one outcome alone without smoothing, or lengths that differ.
@@ -82,10 +86,13 @@ def fit_platt(
     if fixed_slope is None and float(np.ptp(raw)) == 0.0:
         free, beta = [0], np.array([0.0, 1.0])
     x = design[:, free]
+    prior = np.zeros(2)
+    if slope_spread is not None:
+        prior[1] = _design_effect(clusters, len(y)) / slope_spread**2
     for _ in range(100):
         p = sigmoid(design @ beta)
-        gradient = x.T @ (target - p)
-        hessian = (x * (p * (1.0 - p))[:, None]).T @ x + 1e-12 * np.eye(len(free))
+        gradient = x.T @ (target - p) - (prior * (beta - 1.0))[free]
+        hessian = (x * (p * (1.0 - p))[:, None]).T @ x + np.diag(prior[free] + 1e-12)
         step = np.linalg.solve(hessian, gradient)
         largest = float(np.max(np.abs(step)))
         # Newton overshoots from a flat start; a bounded step keeps the likelihood rising.
@@ -93,7 +100,9 @@ def fit_platt(
         if largest < 1e-12:
             break
     covariance = np.zeros((2, 2))
-    covariance[np.ix_(free, free)] = _sandwich(x, sigmoid(design @ beta), target, clusters)
+    covariance[np.ix_(free, free)] = _sandwich(
+        x, sigmoid(design @ beta), target, clusters, prior[free]
+    )
     rounded = np.round(covariance, 12)
     return Platt(
         round(float(beta[0]), 12),
@@ -105,10 +114,20 @@ def fit_platt(
     )
 
 
-def _sandwich(x: Floats, p: Floats, target: Floats, clusters: pd.Series | None) -> Floats:
+def _design_effect(clusters: pd.Series | None, n: int) -> float:
+    """Rows that one independent observation stands in, if those of a cluster say the same."""
+    if clusters is None:
+        return 1.0
+    sizes = clusters.value_counts().to_numpy(dtype=np.float64)
+    return float((sizes**2).sum()) / n
+
+
+def _sandwich(
+    x: Floats, p: Floats, target: Floats, clusters: pd.Series | None, prior: Floats
+) -> Floats:
     """Covariance of the coefficients; plain inverse information without clusters."""
     weight = p * (1.0 - p)
-    bread = np.linalg.inv((x * weight[:, None]).T @ x + 1e-12 * np.eye(x.shape[1]))
+    bread = np.linalg.inv((x * weight[:, None]).T @ x + np.diag(prior + 1e-12))
     if clusters is None:
         return np.asarray(bread, dtype=np.float64)
     codes, distinct = pd.factorize(clusters, sort=True)

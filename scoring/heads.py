@@ -28,7 +28,8 @@ class Head:
     Attributes:
         name: as in `churn_score_history.head`.
         question: what its probability means.
-        max_lead_months: rows further from their renewal teach nothing about it; None: all teach.
+        judged_lead_months: all rows teach what goes with a loss; only those this near to their
+            renewal say how likely it is, and are measured. None: all do.
         excludes: features it may not use, though the frame holds them.
         reshape: (feature frame, grace days) to the head's own rows, labels and clocks; None: the
             feature frame as it is.
@@ -42,7 +43,7 @@ class Head:
 
     name: str
     question: str
-    max_lead_months: float | None = None
+    judged_lead_months: float | None = None
     excludes: tuple[str, ...] = ()
     reshape: Callable[[pd.DataFrame, int], pd.DataFrame] | None = None
     derived: tuple[str, ...] = ()
@@ -64,11 +65,16 @@ class Head:
         A row past its due date is a renewal already late: it would teach lateness, not risk.
         """
         observed, due = prepared.rows["observed_on"], prepared.rows["label_due_on"]
-        mask = (due >= observed).to_numpy(dtype=np.bool_)
-        if self.max_lead_months is not None:
-            lead = (due - observed).dt.days.to_numpy(dtype=np.float64) / 30.4375
-            mask = mask & (np.nan_to_num(lead, nan=np.inf) <= self.max_lead_months)
-        return np.asarray(mask, dtype=np.bool_)
+        return np.asarray((due >= observed).to_numpy(dtype=np.bool_))
+
+    def judges(self, prepared: Prepared) -> Bools:
+        """Rows by which forecasts are calibrated and measured, of those that may teach."""
+        taught = self.teaches(prepared)
+        if self.judged_lead_months is None:
+            return taught
+        days = prepared.rows["label_due_on"] - prepared.rows["observed_on"]
+        lead = days.dt.days.to_numpy(dtype=np.float64) / 30.4375
+        return taught & (np.nan_to_num(lead, nan=np.inf) <= self.judged_lead_months)
 
     def cold_start(self, rules: ColdStart) -> ColdStart:
         """The rules for a company without history, whose rates and strengths are of renewals.
@@ -94,9 +100,10 @@ NEXT_RENEWAL = Head(
 SIGN_TODAY = Head(
     "sign_today",
     "probability that the account would not sign, were the contract submitted today",
-    # Two months before its renewal an account shows what it shows when it decides; the score
-    # applies that reading to every account, as if each were due today.
-    max_lead_months=2.0,
+    # Two months before its renewal an account shows what it shows when it decides: those rows say
+    # how likely a loss is, as if each account were due today. What goes with one is learnt from all
+    # rows: by then many have given notice, and who learns from them alone learns how leavers look.
+    judged_lead_months=2.0,
     # It stands beside what people say, and the gap between the two is published: a second opinion
     # that had read the first would be none.
     excludes=("f_voice__human_sign_today", "f_voice__days_since_assessed"),

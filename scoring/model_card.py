@@ -24,6 +24,8 @@ from scoring.baselines import SEGMENT_RATE as BY_SEGMENT
 from scoring.cold_start import BLEND, RIDGE, SEGMENT_RATE, TREES
 from scoring.errors import RegistryError
 from scoring.heads import HEADS
+from scoring.multiple import HEAD as MULTIPLE
+from scoring.multiple import QUESTION, SEGMENT_MEAN
 
 Record = Mapping[str, Any]
 
@@ -39,6 +41,12 @@ RIVALS: Mapping[str, str] = {
     RENEWALS_MADE: "how often they have renewed (sBG)",
     ONE_FEATURE: "the one best feature, in ten bins",
 }
+SIZES: Mapping[str, str] = {
+    SEGMENT_MEAN: "mean of the segment (no model)",
+    RIDGE: "ridge regression",
+    TREES: RECIPES[TREES],
+}
+"""Candidates of the renewal multiple."""
 UNBOUNDED_DAYS = 10_000
 """End of the last bucket of leads."""
 _PICTURE = 44
@@ -47,7 +55,13 @@ _PICTURE = 44
 
 @dataclass(frozen=True)
 class Version:
-    """What the registry holds of one version, as it lies in its folder."""
+    """What the registry holds of one version, as it lies in its folder.
+
+    Attributes:
+        head: name of the head.
+        manifest, metrics, reference: the files of these names.
+        calibrator: calibrator.json; of the renewal multiple, which has none, means.json.
+    """
 
     head: str
     manifest: Record
@@ -75,7 +89,7 @@ def of_registry(models_dir: Path, versions: Mapping[str, str] | None = None) -> 
         RegistryError: a file of a version is missing or unreadable.
     """
     if versions is None:
-        serving = {head: registry.serving(models_dir, head) for head in HEADS}
+        serving = {head: registry.serving(models_dir, head) for head in (*HEADS, MULTIPLE)}
         versions = {head: version for head, version in serving.items() if version is not None}
     return card([read(models_dir / head / version, head) for head, version in versions.items()])
 
@@ -96,14 +110,15 @@ def read(folder: Path, head: str) -> Version:
             ) from error
         return found
 
-    names = ("manifest.json", "metrics.json", "calibrator.json", "reference.json")
+    line = "means.json" if head == MULTIPLE else "calibrator.json"
+    names = ("manifest.json", "metrics.json", line, "reference.json")
     return Version(head, *(record(name) for name in names))
 
 
 def card(versions: Sequence[Version]) -> str:
     """The card of some versions, one a head."""
     lines = [
-        "# Model card: churn scores",
+        "# Model card: churn scores and renewal sizes",
         "",
         "Written by `python -m scoring.model_card` from the model registry after each training; "
         "every figure below is in the registry's `manifest.json` or `metrics.json`. "
@@ -114,7 +129,7 @@ def card(versions: Sequence[Version]) -> str:
         *_PURPOSE,
     ]
     for version in versions:
-        lines += _head(version)
+        lines += _multiple(version) if version.head == MULTIPLE else _head(version)
     lines += [*_READING, *_refusals(versions), *_WATCH, *_limits(versions)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -129,7 +144,7 @@ def _glance(versions: Sequence[Version]) -> list[str]:
                 f"[`{one.head}`](#{one.head})",
                 f"`{one.manifest['model_version']}`",
                 one.manifest["training_cutoff_on"],
-                RECIPES[one.manifest["recipe"]].split(":")[0],
+                (SIZES if one.head == MULTIPLE else RECIPES)[one.manifest["recipe"]].split(":")[0],
                 _interval(intervals.get("auc")),
                 _interval(skill),
                 _interval(intervals.get("calibration_slope")),
@@ -142,9 +157,10 @@ def _glance(versions: Sequence[Version]) -> list[str]:
 _PURPOSE = (
     "## What it is for",
     "Each head answers one question about an account with a contract in force. Its probability is "
-    "that of the bad outcome, so bands, percentiles and reasons read the same way for both.",
+    "that of the bad outcome, so bands, percentiles and reasons read the same way for all.",
     "",
     *(f"- `{head.name}`: {head.question}." for head in HEADS.values()),
+    f"- `{MULTIPLE}`: {QUESTION}. A size and no probability.",
     "",
     "For choosing whom to call, what to ask, and how much revenue is at stake over many accounts. "
     "Not for judging the people who look after an account, not for setting a price or a term, and "
@@ -165,10 +181,94 @@ def _head(one: Version) -> list[str]:
     return [*lines, *_features(one)]
 
 
+def _multiple(one: Version) -> list[str]:
+    """The section of the renewal multiple, whose figures are of sizes."""
+    m, p, metrics = one.manifest, one.manifest["parameters"], one.metrics
+    data = [
+        ("rows (account and month-end)", f"{m['rows']:,}"),
+        ("accounts", f"{m['accounts']:,}"),
+        ("renewals that were made", f"{m['renewals']:,}"),
+        ("outcomes known up to", str(m["training_cutoff_on"])),
+        ("features", f"{len(m['features'])}"),
+        ("`data_sha256`", f"`{m['data_sha256']}`"),
+    ]
+    lines = [
+        f"## {one.head}",
+        _sentence(str(m["question"])),
+        "",
+        "### Data",
+        *_table(("", ""), data),
+        "",
+        "Renewals that were lost teach nothing here; what is expected of an account is this times "
+        f"the probability that it renews. Multiples above {p['highest']:g} teach as that.",
+    ]
+    if origins := metrics.get("origins"):
+        lines.append(_origins_text(origins, p["step_months"]))
+    lines += ["", "### Candidates"]
+    against: Mapping[str, Record] = metrics.get("squared_error_against_segment_mean", {})
+    found: Mapping[str, Record] = metrics.get("candidates", {})
+    if found:
+        head = ("candidate", "mean squared error", "less that of the mean", "absolute", "bias")
+        rows = [
+            (
+                SIZES[name] + (" **(chosen)**" if name == m["recipe"] else ""),
+                f"{record['mean_squared_error']:.5f}",
+                _interval(against.get(name), digits=5),
+                _figure(record["mean_absolute_error"]),
+                _figure(record["bias"]),
+            )
+            for name, record in sorted(found.items())
+        ]
+        lines += [
+            *_table(head, rows),
+            "",
+            f"{metrics['out_of_time_rows']:,} month-ends of {metrics['out_of_time_renewals']:,} "
+            f"renewals, whose mean multiple was {_figure(metrics['mean_multiple'])}. A model "
+            "serves only where its squared error is lower with the whole interval over accounts.",
+        ]
+    lines += [f"Chosen: {m['choice']}.", "", "### Interval", _held(one), "", "### Means"]
+    means = one.calibrator
+    by_segment = [(name, _figure(mean)) for name, mean in sorted(means["segments"].items())]
+    lines += _table(("segment", "mean"), [("all", _figure(means["overall"])), *by_segment])
+    lines += ["", "### What it looks at", *_groups(one), "", "Kept out:", ""]
+    lines += [
+        f"- `{leak['feature']}`: orders the multiples alone with a rank correlation of "
+        f"{_figure(leak['rank_correlation'])}; look for a field written after the renewal."
+        for leak in m["kept_out"]
+    ] or [
+        "- nothing by the leakage check: no feature orders the multiples alone with a rank "
+        f"correlation above {p['leak_limit']:g}."
+    ]
+    return [*lines, ""]
+
+
+def _held(one: Version) -> str:
+    """How many sizes the interval held that it was to hold."""
+    held: Record = one.metrics.get("interval", {})
+    if one.calibrator["spread"] is None:
+        return "None is given: too few renewals were walked to know it."
+    level = _share(one.manifest["parameters"]["interval_level"])
+    told = f"Each size comes with the interval of the single renewal, made to hold {level} of them."
+    if "share" in held:
+        told += (
+            f" Made of what was known at each origin, it held {_share(held['share'])} of "
+            f"{held['n']:,.0f} month-ends."
+        )
+    return told
+
+
+def _origins_text(origins: Sequence[str], step_months: int) -> str:
+    return (
+        f"Tested by rolling origins ({', '.join(origins)}): at each, models learn what was known "
+        f"then and forecast the month-ends of the {step_months} months after it. No renewal stands "
+        "on both sides."
+    )
+
+
 def _data(one: Version) -> list[str]:
     m, p = one.manifest, one.manifest["parameters"]
     head = HEADS.get(one.head)
-    lead = head.max_lead_months if head else None
+    lead = head.judged_lead_months if head else None
     is_monthly = head is not None and head.chances_a_year > 1
     rows = [
         ("rows (account and month-end)", f"{m['rows']:,}"),
@@ -186,9 +286,11 @@ def _data(one: Version) -> list[str]:
     ]
     if lead is not None:
         taught = (
-            f"Only month-ends within {lead:g} months of the renewal teach: by then an account "
-            "shows what it shows when it decides. The score asks every account as if it were due "
-            "today."
+            "Every month-end before a renewal teaches what goes with a loss. Those within "
+            f"{lead:g} months of it calibrate the forecast, and are measured below: by then an "
+            "account shows what it shows when it decides. The score asks every account as if it "
+            "were due today. Some have given notice by then, and are easily told apart: the AUC "
+            "below is of those days, not of warnings."
         )
     elif is_monthly:
         taught = (
@@ -203,11 +305,8 @@ def _data(one: Version) -> list[str]:
         "final; until then the row belongs to nobody. "
     )
     if origins := one.metrics.get("origins"):
-        split += (
-            f"Tested by rolling origins ({', '.join(origins)}): at each, models learn what was "
-            f"known then and forecast the month-ends of the {p['step_months']} months after it. No "
-            "renewal stands on both sides. Forecasts are calibrated by earlier origins alone, so "
-            "the first origin is not judged."
+        split += _origins_text(origins, p["step_months"]) + (
+            " Forecasts are calibrated by earlier origins alone, so the first origin is not judged."
         )
     return ["### Data", *_table(("", ""), rows), "", taught, split.rstrip(), ""]
 
@@ -364,15 +463,7 @@ def _bar(one: Record, top: float) -> str:
 
 def _features(one: Version) -> list[str]:
     importance: Sequence[Record] = one.metrics.get("importance", ())
-    groups: dict[str, list[str]] = {}
-    for feature in one.manifest["features"]:
-        groups.setdefault(feature.removeprefix("f_").split("__")[0], []).append(feature)
-    missing: Record = one.reference["features"]
-
-    def known(features: Iterable[str]) -> str:
-        rates = [1.0 - missing[f]["missing_rate"] for f in features if f in missing]
-        return _share(sum(rates) / len(rates)) if rates else ""
-
+    groups = _by_group(one)
     lines = ["### What it looks at"]
     if importance:
         lines += [
@@ -387,7 +478,7 @@ def _features(one: Version) -> list[str]:
                         _figure(i["mean_contribution"]),
                         _share(i["share"]),
                         str(len(groups[i["group"]])),
-                        known(groups[i["group"]]),
+                        _known(one, groups[i["group"]]),
                         f"`{i['feature']}`",
                     )
                     for i in importance
@@ -395,19 +486,36 @@ def _features(one: Version) -> list[str]:
             ),
         ]
     else:
-        lines += _table(
-            ("group", "features", "known"),
-            [(name, str(len(of)), known(of)) for name, of in sorted(groups.items())],
-        )
+        lines += _groups(one)
     return [*lines, "", *_kept_out(one), ""]
+
+
+def _by_group(one: Version) -> dict[str, list[str]]:
+    """Features of each group."""
+    groups: dict[str, list[str]] = {}
+    for feature in one.manifest["features"]:
+        groups.setdefault(feature.removeprefix("f_").split("__")[0], []).append(feature)
+    return groups
+
+
+def _known(one: Version, features: Iterable[str]) -> str:
+    """Mean share of training rows that have a value of these."""
+    missing: Record = one.reference["features"]
+    rates = [1.0 - missing[f]["missing_rate"] for f in features if f in missing]
+    return _share(sum(rates) / len(rates)) if rates else ""
+
+
+def _groups(one: Version) -> list[str]:
+    """Groups of features, where it is not told what each of them contributes."""
+    rows = [(name, str(len(of)), _known(one, of)) for name, of in sorted(_by_group(one).items())]
+    return _table(("group", "features", "known"), rows)
 
 
 def _kept_out(one: Version) -> list[str]:
     """What the head may not see, by design or because it knew too much."""
     head = HEADS.get(one.head)
     lines = ["Kept out:", ""]
-    # Manifests of before the report have none.
-    found: Sequence[Record] = one.manifest.get("kept_out", ())
+    found: Sequence[Record] = one.manifest["kept_out"]
     lines += [
         f"- `{leak['feature']}`: tells outcomes apart alone with an AUC of {_figure(leak['auc'])}; "
         "look for a field written after the decision."
@@ -457,10 +565,16 @@ _READING = (
 
 
 def _refusals(versions: Sequence[Version]) -> list[str]:
-    rules = versions[0].manifest["parameters"] if versions else None
+    rules = next((v.manifest["parameters"] for v in versions if v.head != MULTIPLE), None)
     if rules is None:
         return ["## When it refuses", "No version serves: no account is scored.", ""]
     cold = rules["cold_start"]
+    of_size = [
+        f"- `{MULTIPLE}`: under {v.manifest['parameters']['min_renewals']} renewals made, or where "
+        "nothing beats it out of time, the mean of the segment serves (`serves`: `segment_mean`)."
+        for v in versions
+        if v.head == MULTIPLE
+    ]
     return [
         "## When it refuses",
         f"- Under {cold['min_losses']} lost renewals with a final outcome no account is scored. "
@@ -472,6 +586,7 @@ def _refusals(versions: Sequence[Version]) -> list[str]:
         "candidate.",
         f"- Out of time a calibration slope below {rules['min_slope']:g} means that what was "
         "learnt does not hold afterwards: the segment's rate serves again.",
+        *of_size,
         "- A day is never scored by a model that knew outcomes of its future; a frame that lacks a "
         "feature, repeats a key or holds an infinite value is refused whole.",
         "",
@@ -530,13 +645,12 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
-def _interval(record: Record | None) -> str:
+def _interval(record: Record | None, digits: int = 3) -> str:
     """`0.696 [0.651, 0.744]`; empty where there is none."""
     if not record:
         return ""
-    if "low" not in record:
-        return _figure(record["estimate"])
-    return f"{_figure(record['estimate'])} [{_figure(record['low'])}, {_figure(record['high'])}]"
+    ends = [f"{record[name]:.{digits}f}" for name in ("estimate", "low", "high") if name in record]
+    return ends[0] if len(ends) == 1 else f"{ends[0]} [{', '.join(ends[1:])}]"
 
 
 def _verdict(record: Record) -> str:

@@ -109,6 +109,15 @@ class OutOfTime:
     origins: Sequence[dt.date]
     raw: Mapping[str, Floats]
 
+    def only(self, rows: Bools) -> OutOfTime:
+        """The predictions of some rows of the frame."""
+        kept = rows[self.positions]
+        return OutOfTime(
+            self.positions[kept],
+            [origin for origin, is_kept in zip(self.origins, kept, strict=True) if is_kept],
+            {recipe: raw[kept] for recipe, raw in self.raw.items()},
+        )
+
 
 def train(
     frame: pd.DataFrame | Prepared,
@@ -154,8 +163,9 @@ def _train(
     losses = training.losses()
     renewals = int(training.renewal_ids().nunique())
     possible = _possible(training, cold_start.recipes(losses, config.cold_start))
-    out_of_time = walk(prepared, as_of, possible, config, eligible)
-    recipe = choose(prepared, out_of_time, possible)
+    walked = walk(prepared, as_of, possible, config, eligible)
+    recipe = choose(prepared, walked, possible)
+    out_of_time = walked.only(shaped.judged)
     calibrator, note = _calibrate(prepared, out_of_time, recipe, config)
     if recipe != SEGMENT_RATE and calibrator.slope < config.min_slope:
         recipe, calibrator, note = SEGMENT_RATE, IDENTITY, "no skill out of time"
@@ -203,10 +213,11 @@ def _train(
 
 @dataclass(frozen=True)
 class Shaped:
-    """A head's rows: what may teach it, and the features that were found to leak and kept out."""
+    """A head's rows: what may teach and judge it, and the features that leak and were kept out."""
 
     prepared: Prepared
     eligible: Bools
+    judged: Bools
     training: Prepared
     kept_out: tuple[Leak, ...]
 
@@ -245,7 +256,7 @@ def shape(
             "written after the decision, or for a missing known_at filter."
         )
     prepared = prepared.without(names)
-    return Shaped(prepared, eligible, prepared.take(taught), leaks)
+    return Shaped(prepared, eligible, head.judges(prepared), prepared.take(taught), leaks)
 
 
 def walk(
@@ -362,7 +373,11 @@ def _calibrate(
     if part.losses() < config.cold_start.min_losses:
         # Two parameters from a handful of losses would trade a known bias for noise.
         return fit_platt(raw, part.y, accounts, fixed_slope=1.0), "intercept only: few losses"
-    return fit_platt(raw, part.y, accounts), "platt on rolling-origin logits"
+    free = fit_platt(raw, part.y, accounts)
+    if free.slope < config.min_slope:
+        return free, "platt on rolling-origin logits"
+    line = fit_platt(raw, part.y, accounts, slope_spread=config.slope_spread)
+    return line, "platt on rolling-origin logits, its slope held to one where they are few"
 
 
 def _replicates(
@@ -464,7 +479,13 @@ def _forward_calibrated(
         if len(np.unique(part.y[past])) < 2:
             continue
         few = part.take(past).losses() < config.cold_start.min_losses
-        line = fit_platt(raw[past], part.y[past], fixed_slope=1.0 if few else None)
+        line = fit_platt(
+            raw[past],
+            part.y[past],
+            part.rows["account_id"][past],
+            fixed_slope=1.0 if few else None,
+            slope_spread=config.slope_spread,
+        )
         here = at == np.datetime64(origin)
         p[here] = sigmoid(line.logit(raw[here]))
     return p
@@ -530,8 +551,9 @@ def compare(
         shared = dataclasses.replace(
             config, origins=champion.origins, step_months=champion.step_months
         )
-        out_of_time = walk(prepared, as_of, possible, shared, eligible)
-        recipe = choose(prepared, out_of_time, possible)
+        walked = walk(prepared, as_of, possible, shared, eligible)
+        recipe = choose(prepared, walked, possible)
+        out_of_time = walked.only(shaped.judged)
         part = prepared.take(out_of_time.positions)
         if recipe == SEGMENT_RATE or len(part) == 0:
             p = np.full(len(part), np.nan)

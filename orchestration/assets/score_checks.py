@@ -210,8 +210,8 @@ def _of_cohorts(cohorts: Mapping[str, tuple[str, drift.Cohort]]) -> Verdict:
 
 def _warning_days(head: Head) -> int:
     """How long before its renewal a score of the head is meant to tell."""
-    if head.max_lead_months is not None:
-        return round(head.max_lead_months * 30.4375)
+    if head.judged_lead_months is not None:
+        return round(head.judged_lead_months * 30.4375)
     return min(120, round(365 / head.chances_a_year))
 
 

@@ -172,8 +172,7 @@ def _scored(
 
 
 def _kept_out(manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    # Manifests of before the report have none.
-    return list(manifest.get("kept_out", []))
+    return list(manifest["kept_out"])
 
 
 def _leak_text(head: str, leaks: list[dict[str, Any]]) -> str:

@@ -132,9 +132,10 @@ def test_groups_stay_whole() -> None:
     assert sorted(seen) == list(range(300))
 
 
-def test_sign_today_learns_from_the_last_two_months_only(frame: pd.DataFrame) -> None:
+def test_sign_today_is_judged_by_the_last_two_months_only(frame: pd.DataFrame) -> None:
     prepared = prepare(frame)
-    mask = SIGN_TODAY.teaches(prepared)
+    assert (SIGN_TODAY.teaches(prepared) == NEXT_RENEWAL.teaches(prepared)).all()
+    mask = SIGN_TODAY.judges(prepared)
     lead = (prepared.rows["label_due_on"] - prepared.rows["observed_on"]).dt.days
     assert 0 < mask.sum() < len(mask) / 3
     assert lead[mask].between(0, 61).all()

@@ -18,10 +18,10 @@ from typing import Any
 import pytest
 
 import scoring
-from scoring import model_card, registry
+from scoring import model_card, monthly, multiple, registry
 from scoring.config import TreeParams
 from scoring.errors import RegistryError
-from tests.scoring.worlds import AS_OF, SCORED_AT, with_losses, world
+from tests.scoring.worlds import AS_OF, SCORED_AT, with_losses, with_multiples, world
 
 TOLD = Path(__file__).with_name("card")
 PAGE = Path(__file__).parents[2] / "docs" / "model-card.md"
@@ -159,9 +159,9 @@ def test_a_figure_that_changes_changes_on_the_card(models: Path, tmp_path: Path)
 
 def test_the_model_beats_what_needs_none() -> None:
     """In the company of the page, by every account drawn; small ones have too few to tell."""
-    metrics = [json.loads(path.read_text()) for path in TOLD.glob("*/*/metrics.json")]
-    assert len(metrics) == len(scoring.HEADS)
-    for record in metrics:
+    for head in scoring.HEADS:
+        (path,) = TOLD.glob(f"{head}/*/metrics.json")
+        record = json.loads(path.read_text())
         assert set(record["skill"]) == set(model_card.RIVALS)
         assert all(one["low"] > 0.0 for one in record["skill"].values())
 
@@ -177,6 +177,34 @@ def test_what_was_kept_out_is_named(models: Path, tmp_path: Path) -> None:
         model_card.of_registry(other)
     )
     assert "nothing by the leakage check" in model_card.of_registry(models)
+
+
+def test_the_size_of_a_renewal_has_its_own_figures(tmp_path: Path) -> None:
+    frame = with_multiples(world(accounts=260), strength=0.12)
+    model = multiple.train(frame, AS_OF)
+    registry.save(tmp_path, model)
+    registry.consider(tmp_path, model, SCORED_AT)
+    card = model_card.of_registry(tmp_path)
+    found = tables(card)
+    metrics: dict[str, Any] = json.loads(json.dumps(model.metrics))
+    (row,) = [row for row in found["Candidates"] if "chosen" in row[0]]
+    against = metrics["squared_error_against_segment_mean"][model.recipe]
+    assert row[1] == f"{metrics['candidates'][model.recipe]['mean_squared_error']:.5f}"
+    assert row[2].startswith(f"{against['estimate']:.5f} [")
+    assert dict(found["Data"])["renewals that were made"] == f"{model.manifest['renewals']:,}"
+    assert dict(found["Means"])["all"] == f"{model.means.overall:.3f}"
+    assert f"it held {100 * metrics['interval']['share']:.1f} %" in card
+    assert ["usage", "2"] in [row[:2] for row in found["What it looks at"]]
+
+
+def test_a_size_without_a_model_is_told_as_the_mean(tmp_path: Path) -> None:
+    frame = with_multiples(world(accounts=15), strength=0.0)
+    model = multiple.train(frame, AS_OF)
+    registry.save(tmp_path, model)
+    registry.consider(tmp_path, model, SCORED_AT)
+    card = model_card.of_registry(tmp_path)
+    assert "Chosen: insufficient history" in card
+    assert "None is given: too few renewals were walked" in card
 
 
 def test_without_a_model_the_card_says_so(tmp_path: Path) -> None:
@@ -204,13 +232,14 @@ def take(models: Path) -> None:
     """Keep the texts of what serves in a registry, in place of those kept before."""
     shutil.rmtree(TOLD, ignore_errors=True)
     decisions = []
-    for head in scoring.HEADS:
+    for head in monthly.HEADS:
         version = registry.serving(models, head)
         if version is None:
             continue
         (TOLD / head / version).mkdir(parents=True)
-        for name in TEXTS:
-            shutil.copy(models / head / version / name, TOLD / head / version / name)
+        for name in (*TEXTS, "means.json"):
+            if (models / head / version / name).exists():
+                shutil.copy(models / head / version / name, TOLD / head / version / name)
         decisions += [d for d in registry.promotions(models, head) if d.model_version == version]
     lines = [json.dumps(d.__dict__, sort_keys=True) for d in decisions]
     (TOLD / registry.PROMOTIONS).write_text("\n".join(lines) + "\n")

@@ -96,7 +96,8 @@ def test_a_night_killed_after_the_refusal_goes_on_with_the_champion(
 
 
 @pytest.mark.usefixtures("upgraded")
-def test_a_challenger_that_is_better_serves(tmp_path: Path, frame: pd.DataFrame) -> None:
+def test_a_challenger_that_is_better_serves(tmp_path: Path) -> None:
+    frame = world(accounts=550, base=-2.0, strength=3.0)
     blind = frame.drop(columns=SIGNALS)
     serve(tmp_path, blind, QUICK)
     model, _ = of_this_month(tmp_path, frame)

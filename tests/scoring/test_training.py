@@ -10,6 +10,7 @@ import pytest
 import scoring
 from scoring import cold_start, drift, evaluation
 from scoring.arrays import sigmoid
+from scoring.calibration import fit_platt
 from scoring.config import ColdStart, TrainConfig, TreeParams
 from scoring.errors import LeakageError
 from scoring.frame import prepare
@@ -248,12 +249,15 @@ def test_random_groups_replace_the_jackknife_on_large_frames(frame: pd.DataFrame
     assert 0.5 < widths[0] / widths[1] < 2.0
 
 
-def test_sign_today_learns_the_last_two_months(frame: pd.DataFrame) -> None:
+def test_sign_today_is_calibrated_by_the_last_two_months(frame: pd.DataFrame) -> None:
     model = scoring.train(frame, "sign_today", AS_OF, QUICK)
     prepared = prepare(frame)
-    near = prepared.take(SIGN_TODAY.teaches(prepared) & prepared.matured_by(AS_OF))
-    assert model.manifest["rows"] == len(near)
+    taught = prepared.take(SIGN_TODAY.teaches(prepared) & prepared.matured_by(AS_OF))
+    assert model.manifest["rows"] == len(taught)
     assert model.serves == "model"
+    walked = walk(prepared, AS_OF, ("blend",), QUICK, SIGN_TODAY.teaches(prepared))
+    judged = SIGN_TODAY.judges(prepared)[walked.positions]
+    assert 0 < model.metrics["out_of_time_rows"] == judged.sum() < len(judged) / 3
     rows = scoring.score(model, frame, AS_OF, bands=BANDS, scored_at=SCORED_AT, run_id="r")
     assert set(rows["head"]) == {"sign_today"}
 
@@ -337,3 +341,20 @@ def test_drift_is_reported_where_it_was_planted(frame: pd.DataFrame, model: scor
     assert report.loc["f_support__cases_90d", "outside_share"] == 1.0
     text = model.reference.to_text()
     assert drift.Reference.from_text(text) == model.reference
+
+
+def test_few_outcomes_bend_the_calibration_little() -> None:
+    """Twelve rows of an account that end alike are one outcome, not twelve."""
+    rng = np.random.default_rng(3)
+    raw = rng.normal(-1.5, 1.0, 40)
+    lost = (rng.random(40) < 1 / (1 + np.exp(-2.0 * raw))).astype(np.float64)
+    accounts = pd.Series(np.repeat(np.arange(40), 12))
+    few = fit_platt(np.repeat(raw, 12), np.repeat(lost, 12), accounts, slope_spread=0.25)
+    alone = fit_platt(raw, lost, pd.Series(np.arange(40)), slope_spread=0.25, smooth=False)
+    free = fit_platt(raw, lost, smooth=False)
+    assert abs(few.slope - 1.0) < 0.4 * abs(free.slope - 1.0)
+    assert few.slope == pytest.approx(alone.slope, abs=0.05)
+    raw = rng.normal(-1.5, 1.0, 40_000)
+    lost = (rng.random(40_000) < 1 / (1 + np.exp(-2.0 * raw))).astype(np.float64)
+    many = fit_platt(raw, lost, pd.Series(np.arange(40_000)), slope_spread=0.25)
+    assert many.slope == pytest.approx(2.0, abs=0.06)

@@ -119,6 +119,10 @@
     ('competitor', 'signals_12m', 'signals.competitor_signals_12m'),
     ('competitor', 'trigger_events_12m', 'signals.trigger_events_12m'),
     ('plan', 'success_plans_open', 'signals.success_plans_open'),
+    ('origin', 'is_alumni_led', as_flag("origins.acquisition_origin = 'alumni_led'")),
+    ('origin', 'is_won_from_rival', as_flag("origins.acquisition_origin = 'rip_and_replace'")),
+    ('origin', 'is_won_at_second_try', as_flag("origins.acquisition_origin = 'lost_deal'")),
+    ('origin', 'is_won_again', as_flag("origins.acquisition_origin = 'boomerang'")),
 ] %}
 {% set baselines = [
     ('active_users_28d', 'active_users_before'), ('events_28d', 'events_before'),
@@ -128,7 +132,7 @@
     ('int_touch_account_months', 'touches'), ('int_case_account_months', 'cases'),
     ('int_people_account_months', 'people'), ('int_survey_account_months', 'surveys'),
     ('int_success_account_months', 'success'), ('int_billing_account_months', 'billing'),
-    ('int_signal_account_months', 'signals'),
+    ('int_signal_account_months', 'signals'), ('int_origin_account_months', 'origins'),
 ] %}
 with
 
