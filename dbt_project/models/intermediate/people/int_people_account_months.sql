@@ -216,6 +216,14 @@ active_people as (
 ),
 
 -- "Nobody in touch" is known only where touches are recorded with their people.
+-- Nobody of a level or role is a fact only where levels and roles are written down at all.
+levels_recorded as (
+    select
+        count(level) > 0 as are_levels_recorded,
+        count(roles) > 0 as are_roles_recorded
+    from {{ ref('int_person_states') }}
+),
+
 coverage as (
     select min(visible_on) as recorded_from_on
     from person_touches
@@ -232,20 +240,30 @@ select
     counts.sponsor_joined_on,
     counts.director_joined_on,
     counts.contacts,
-    counts.contacts_end_user,
-    counts.contacts_manager,
-    counts.contacts_director_plus,
+    case when levels_recorded.are_levels_recorded then counts.contacts_end_user end
+        as contacts_end_user,
+    case when levels_recorded.are_levels_recorded then counts.contacts_manager end
+        as contacts_manager,
+    case when levels_recorded.are_levels_recorded then counts.contacts_director_plus end
+        as contacts_director_plus,
     counts.contacts_level_unknown,
     counts.related_contacts,
-    counts.directors_known_by_sales_only,
-    counts.directors_known_by_others,
+    case when levels_recorded.are_levels_recorded then counts.directors_known_by_sales_only end
+        as directors_known_by_sales_only,
+    case when levels_recorded.are_levels_recorded then counts.directors_known_by_others end
+        as directors_known_by_others,
     counts.new_relationships,
-    counts.new_relationships_end_user,
-    counts.new_relationships_manager,
-    counts.new_relationships_director_plus,
+    case when levels_recorded.are_levels_recorded then counts.new_relationships_end_user end
+        as new_relationships_end_user,
+    case when levels_recorded.are_levels_recorded then counts.new_relationships_manager end
+        as new_relationships_manager,
+    case when levels_recorded.are_levels_recorded then counts.new_relationships_director_plus end
+        as new_relationships_director_plus,
     counts.contacts_departed_12m,
-    counts.directors_departed_12m,
-    counts.directors_joined_12m,
+    case when levels_recorded.are_levels_recorded then counts.directors_departed_12m end
+        as directors_departed_12m,
+    case when levels_recorded.are_levels_recorded then counts.directors_joined_12m end
+        as directors_joined_12m,
     case
         when counts.account_id is not null and observations.observed_on >= coverage.recorded_from_on
             then coalesce(active_people.people_in_touch_180d, 0)
@@ -263,9 +281,11 @@ select
     case when counts.ever_champion = 1 then counts.champion_in_place = 1 end as has_champion,
     case when counts.ever_sponsor = 1 then counts.sponsor_in_place = 1 end as has_sponsor,
     case
-        when counts.people_ever_known > 0 then counts.contacts_director_plus > 0
+        when counts.people_ever_known > 0 and levels_recorded.are_levels_recorded
+            then counts.contacts_director_plus > 0
     end as has_director_plus_contact,
-    counts.buyer_in_place = 1 as has_economic_buyer,
+    case when levels_recorded.are_roles_recorded then counts.buyer_in_place = 1 end
+        as has_economic_buyer,
     case
         when counts.ever_champion = 1 or counts.ever_sponsor = 1
             then coalesce(
@@ -289,6 +309,7 @@ select
     end as is_single_threaded
 from observations
 cross join coverage
+cross join levels_recorded
 left join counts
     on
         observations.account_id = counts.account_id

@@ -22,6 +22,12 @@ touches as (
     where account_id is not null and event_on <= {{ as_of_date() }}
 ),
 
+-- No director among them is one only where it is known who took part, and at which level.
+levels_recorded as (
+    select count(has_director_plus) > 0 as is_recorded
+    from {{ ref('fct_touchpoints') }}
+),
+
 opportunities as (
     select
         opportunity_id,
@@ -207,12 +213,14 @@ select
     cast(
         case
             when
-                longest.contract_term_id is not null
+                longest.contract_term_id is not null and levels_recorded.is_recorded
                 then coalesce(counts.director_touches_in_term, 0)
         end as bigint
     )
         as director_touches_in_term,
-    cast(longest.longest_touch_gap_days as bigint) as longest_touch_gap_days,
+    case
+        when levels_recorded.is_recorded then cast(longest.longest_touch_gap_days as bigint)
+    end as longest_touch_gap_days,
     cast(longest.sales_touch_gap_days as bigint) as sales_touch_gap_days,
     cast(longest.silent_middle_days as bigint) as silent_middle_days,
     {{ stable(
@@ -220,6 +228,7 @@ select
         ~ dbt.datediff('terms.started_on', 'terms.watched_to', 'day') ~ ', 0)'
     ) }} as silent_share_of_term
 from terms
+cross join levels_recorded
 left join longest on terms.contract_term_id = longest.contract_term_id
 left join counts on terms.contract_term_id = counts.contract_term_id
 left join renewal_starts on terms.contract_term_id = renewal_starts.contract_term_id

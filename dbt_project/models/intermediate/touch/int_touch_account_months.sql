@@ -153,7 +153,10 @@ last_touches as (
 
 -- Zero touches is a fact only where activities are recorded at all.
 coverage as (
-    select min(visible_on) as recorded_from_on
+    select
+        min(visible_on) as recorded_from_on,
+        -- No director among them is one only where it is known who took part, and at which level.
+        count(has_director_plus) > 0 as are_levels_recorded
     from {{ ref('int_touches') }}
 )
 
@@ -178,7 +181,11 @@ select
         'value_reports_12m', 'acknowledged_reports_12m', 'exec_acknowledged_reports_12m',
     ] -%}
         case
-            when observations.observed_on >= coverage.recorded_from_on
+            when
+                observations.observed_on >= coverage.recorded_from_on
+                {% if 'director' in measure or 'exec_' in measure -%}
+                    and coverage.are_levels_recorded
+                {%- endif %}
                 then cast(coalesce(windows.{{ measure }}, 0) as bigint)
         end as {{ measure }},
     {% endfor -%}

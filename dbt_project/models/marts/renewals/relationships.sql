@@ -171,7 +171,9 @@ measures as (
 
 -- Nothing found is a fact only where it is recorded at all.
 people_recorded as (
-    select min(case when people_reached > 0 then visible_on end) as from_on
+    select
+        min(case when people_reached > 0 then visible_on end) as from_on,
+        count(highest_level_reached) > 0 as are_levels_recorded
     from activities
 ),
 
@@ -331,6 +333,7 @@ joined as (
         visited.visits_end_user_12m,
         visited.visits_manager_12m,
         visited.visits_director_plus_12m,
+        people_recorded.are_levels_recorded,
         nullif({{ dbt.split_part('last_exec_touches.touch_key', "'/'", 2) }}, '')
             as last_exec_touch_function
     from observations
@@ -463,7 +466,8 @@ select
     visits_12m,
     {% for level in ['end_user', 'manager', 'director_plus'] -%}
         case
-            when visits_12m is not null then cast(coalesce(visits_{{ level }}_12m, 0) as bigint)
+            when visits_12m is not null and are_levels_recorded
+                then cast(coalesce(visits_{{ level }}_12m, 0) as bigint)
         end as visits_{{ level }}_12m,
     {% endfor -%}
     -- Few have fans: where nobody listens, only those who are seen all the same are counted.

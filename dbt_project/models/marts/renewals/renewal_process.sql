@@ -80,7 +80,9 @@ touches as (
 ),
 
 touches_recorded as (
-    select min(event_on) as from_on
+    select
+        min(event_on) as from_on,
+        count(has_director_plus) > 0 as are_levels_recorded
     from touches
 ),
 
@@ -183,7 +185,11 @@ select
     deals.cycle_days,
     {% for measure in ['touches', 'two_way_touches', 'director_touches'] -%}
         case
-            when deals.created_on >= touches_recorded.from_on
+            when
+                deals.created_on >= touches_recorded.from_on
+                {% if measure == 'director_touches' -%}
+                    and touches_recorded.are_levels_recorded
+                {%- endif %}
                 then cast(coalesce(touched.{{ measure }}, 0) as bigint)
         end as {{ measure }},
     {% endfor -%}

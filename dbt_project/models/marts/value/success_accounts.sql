@@ -212,7 +212,9 @@ measurements_recorded as (
 ),
 
 touch_coverage as (
-    select min(visible_on) as recorded_from_on
+    select
+        min(visible_on) as recorded_from_on,
+        count(has_director_plus) > 0 as are_levels_recorded
     from {{ ref('int_touches') }}
 ),
 
@@ -331,7 +333,9 @@ select
         as has_purchase_reason,
     people.has_economic_buyer as has_known_budget_owner,
     case
-        when months.month_end_on >= touch_coverage.recorded_from_on
+        when
+            months.month_end_on >= touch_coverage.recorded_from_on
+            and touch_coverage.are_levels_recorded
             then coalesce(resold.exec_received, 0) = 1
     end as has_exec_received,
     success.exec_acknowledged_reports_90d > 0 as has_exec_acknowledged_90d,

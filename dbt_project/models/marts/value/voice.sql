@@ -165,8 +165,12 @@ followed as (
 ),
 
 touch_coverage as (
-    select min(visible_on) as recorded_from_on
-    from {{ ref('int_touches') }}
+    select
+        min(touches.visible_on) as recorded_from_on,
+        count(people.person_id) > 0 as are_people_recorded
+    from {{ ref('int_touches') }} as touches
+    left join {{ ref('int_touch_people') }} as people
+        on touches.activity_id = people.activity_id
 ),
 
 signals as (
@@ -350,7 +354,9 @@ measured as (
                 then coalesce(followed.social_touches_90d, 0)
         end as social_touches_90d,
         case
-            when months.month_end_on >= touch_coverage.recorded_from_on
+            when
+                months.month_end_on >= touch_coverage.recorded_from_on
+                and touch_coverage.are_people_recorded
                 then coalesce(followed.people_followed_12m, 0)
         end as people_followed_12m,
         case
