@@ -257,7 +257,7 @@ def ranked_bars(
         encoded = encoded.transform_calculate(
             _order=f"{order_of!r}[datum['{kind}']]".replace("'", '"')
         ).encode(color=_color(kind, kinds), order=alt.Order("_order:Q"))
-    drawn: Drawn = encoded.properties(height=26 * len(order) + 110)
+    drawn: Drawn = encoded.properties(height=30 * len(order) + 130)
     return drawn
 
 

@@ -155,7 +155,7 @@ def _calendar(page: Page, period: Period) -> None:
         }
     ).melt("due_month", var_name="kind", value_name="usd")
     spread = rows.loc[rows["forecast_sd_usd"] > 0, ["due_month"]].assign(
-        low=rows["forecast_usd"] - rows["forecast_sd_usd"],
+        low=(rows["forecast_usd"] - rows["forecast_sd_usd"]).clip(lower=0),
         high=(rows["forecast_usd"] + rows["forecast_sd_usd"]).clip(upper=rows["due_usd"]),
     )
     chart(
@@ -188,7 +188,7 @@ def _calendar(page: Page, period: Period) -> None:
         ],
     )
     note(
-        "Whiskers: forecast plus and minus one standard deviation, never above what is due. "
+        "Whiskers: forecast plus and minus one standard deviation, never below nothing or above what is due. "
         "Renewals are taken as independent, so spreads add as squares."
     )
 
@@ -294,12 +294,16 @@ def _surprises(page: Page, period: Period) -> None:
         )
     lead(sentence)
     if flags["decided"]:
+        precision = (
+            f", {formats.share(flags['flag_precision'])} of these were lost"
+            if flags["flagged"]
+            else ""
+        )
         note(
             f"Flagging everybody would leave no surprise, so with it: "
             f"{formats.share(flags['flagged_share'], 1)} of {formats.count(flags['decided'])} "
-            f"decided renewals were flagged, {formats.share(flags['flag_precision'])} of the "
-            "flagged were lost. Surprises by live scores, by scores computed afterwards and "
-            "without any score are never added up."
+            f"decided renewals were flagged{precision}. Surprises by live scores, by scores "
+            "computed afterwards and without any score are never added up."
         )
     chart(
         charts.stacked_months(
