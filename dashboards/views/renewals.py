@@ -188,8 +188,8 @@ def _calendar(page: Page, period: Period) -> None:
         ],
     )
     note(
-        "Whiskers: forecast plus and minus one standard deviation, never below nothing or above what is due. "
-        "Renewals are taken as independent, so spreads add as squares."
+        "Whiskers: forecast plus and minus one standard deviation, never below nothing or above "
+        "what is due. Renewals are taken as independent, so spreads add as squares."
     )
 
 
