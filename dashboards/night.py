@@ -21,6 +21,12 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 DATABASE = "tenure.duckdb"
 MANIFEST = "manifest.json"
+#: Static pages that a night may have beside its tables, what each shows, and their folder.
+FOLDER = "pages"
+BESIDE = {
+    "data-quality.html": "What arrived, checked: every expectation on every load",
+    "dbt-docs.html": "Every model, column and test, with lineage",
+}
 
 
 class NightError(Exception):

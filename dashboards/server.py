@@ -14,8 +14,7 @@ from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
-from dashboards.night import NightError, current, published_folder
-from dashboards.views.trust import BESIDE, FOLDER
+from dashboards.night import BESIDE, FOLDER, NightError, current, published_folder
 
 HOST = "127.0.0.1"
 PORT = 8501

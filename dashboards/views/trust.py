@@ -6,17 +6,12 @@ import streamlit as st
 
 from dashboards import charts, formats
 from dashboards.frame import Page
+from dashboards.night import BESIDE, FOLDER
 from dashboards.parts import Column, Figure, chart, figures, lead, note, nothing, section, table
 from dashboards.queries import trust
 
 FILTERS: frozenset[str] = frozenset()
 MART = "renewals.model_performance"
-#: Static pages that a night may have beside its tables, and the folder they lie in.
-FOLDER = "pages"
-BESIDE = {
-    "data-quality.html": "What arrived, checked: every expectation on every load",
-    "dbt-docs.html": "Every model, column and test, with lineage",
-}
 CARD = "model-card.md"
 BASES = {"live": "live", "walk_forward": "computed afterwards"}
 VOICES = {
