@@ -12,6 +12,7 @@ import csv
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ COUNTS_OF_ROWS = {
     "program_enrolments": "program_results.",
     "success_measurements": "success_outcomes.",
 }
-#: Columns still told where no contact's level or role is recorded: old debt, to which none is added.
+#: Columns still told where no contact's level or role is recorded: old debt, nothing is added.
 KNOWN_GAPS = {
     "contact_states": {
         "alumni.was_champion",
@@ -173,6 +174,7 @@ class Copy:
     connection: duckdb.DuckDBPyConnection
     statements: Path
     models: dict[str, dict[str, Any]]
+    rules: dict[str, list[tuple[str, str]]]
     complete: dict[str, Column]
 
     def without(self, name: str) -> dict[str, Column]:
@@ -184,6 +186,18 @@ class Copy:
             relation = f"{model['schema']}.{model['name']}"
             self.connection.execute(f"create or replace table {relation} as {statement}")
         return columns_of(self.connection, below)
+
+    def broken_below(self, name: str) -> list[str]:
+        """Rules of what stands on an input that some row breaks, in words."""
+        broken = []
+        for model in self.below(f"model.tenure.input_{name}"):
+            relation = f"{model['schema']}.{model['name']}"
+            for words, expression in self.rules.get(model["unique_id"], []):
+                sql = f"select count(*) from {relation} where not coalesce({expression}, false)"
+                answer = self.connection.execute(sql).fetchone()
+                if answer != (0,):
+                    broken.append(f"{model['name']}: {words} {answer}")
+        return broken
 
     def below(self, start: str) -> list[dict[str, Any]]:
         """Tables that stand on a model, in the order in which they can be built."""
@@ -206,15 +220,30 @@ def copy(
     # Named as dbt knows it: its statements name the database.
     file = tmp_path_factory.mktemp("missing") / "tenure.duckdb"
     shutil.copyfile(built(0).warehouse, file)
-    models = {
-        key: node
-        for key, node in load_manifest()["nodes"].items()
-        if node["resource_type"] == "model"
-    }
+    nodes = load_manifest()["nodes"]
+    models = {key: node for key, node in nodes.items() if node["resource_type"] == "model"}
+    rules = rules_of(nodes.values(), built(0).as_of)
     with duckdb.connect(str(file)) as connection:
         connection.execute("set timezone = 'UTC'")
         statements = warehouse.folder / "target" / "compiled" / "tenure"
-        yield Copy(connection, statements, models, columns_of(connection, models.values()))
+        complete = columns_of(connection, models.values())
+        yield Copy(connection, statements, models, rules, complete)
+
+
+def rules_of(nodes: Iterable[Mapping[str, Any]], as_of: date) -> dict[str, list[tuple[str, str]]]:
+    """What must hold for every row of each model, by its id: words and expression."""
+    found: dict[str, list[tuple[str, str]]] = {}
+    for node in nodes:
+        metadata = node.get("test_metadata") or {}
+        if metadata.get("name") == "rules" and node["attached_node"]:
+            said = metadata["kwargs"]
+            here = found.setdefault(node["attached_node"], [])
+            here += [(f"{c} is known", f'"{c}" is not null') for c in said.get("not_null", [])]
+            for words, expression in said.get("holds", {}).items():
+                text = str(expression).replace("{{ as_of_date() }}", f"date '{as_of}'")
+                if "{{" not in text:
+                    here.append((words, text))
+    return found
 
 
 def columns_of(
@@ -256,6 +285,7 @@ def test_without_an_input_the_marts_build_and_say_null_and_name_it(name: str, co
     copy.connection.execute("begin")
     try:
         left = copy.without(name)
+        broken = copy.broken_below(name)
         named = copy.connection.execute(
             "select is_input_empty and is_unknown and remedy is not null"
             " from renewals.known_unknowns where unknown_type = 'input' and unknown_name = ?",
@@ -264,6 +294,7 @@ def test_without_an_input_the_marts_build_and_say_null_and_name_it(name: str, co
     finally:
         copy.connection.execute("rollback")
     assert named == [(True,)]
+    assert broken == [], "the night of a company without it would stop"
     # What told something before and is known without the input, but for nothing else than nought.
     nought = {
         key
