@@ -105,12 +105,14 @@ class Claim:
         says: what is said.
         asks: the question that it makes one ask of one's own customers.
         not_data_because: why no column can answer it; empty where columns do.
+        not_answered_yet: the part of the question that no column answers; mostly empty.
     """
 
     claim: str
     says: str
     asks: str
     not_data_because: str
+    not_answered_yet: str
 
 
 @dataclass(frozen=True)
@@ -279,6 +281,8 @@ def _section(claim: Claim, found: Iterable[Answer]) -> Iterator[str]:
             "; ".join(answer.tests),
         )
         yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    if claim.not_answered_yet:
+        yield from ("", f"Not answered yet: {claim.not_answered_yet}.")
 
 
 if __name__ == "__main__":
