@@ -99,7 +99,7 @@ chaos: $(READY)  ## kill the night in each of its phases and compare what is pub
 .PHONY: truth
 truth: $(READY)  ## compare three small sample companies and the large one with what really happened
 	@$(BIN)/python -m pytest -p no:cacheprovider tests/scoring/simulations.py tests/sample_company/streamed_company.py
-	@TENURE_TRUTH=three $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_*.py tests/truth/several_companies.py
+	@TENURE_TRUTH=three $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_*.py tests/truth/several_companies.py tests/truth/several_scores.py
 	@TENURE_TRUTH=demo $(BIN)/python -m pytest -p no:cacheprovider tests/truth/test_*.py tests/truth/several_companies.py tests/truth/demo_scores.py tests/truth/demo_findings.py tests/truth/demo_planted.py tests/truth/page_of_numbers.py
 	@test -e $(TENURE_HOME)/published/current || $(MAKE) nightly
 	@$(BIN)/python -m pytest -p no:cacheprovider tests/truth/demo_pages.py

@@ -76,7 +76,8 @@ class TrainConfig:
         replicate_rows: above this many rows each replicate learns one group instead of leaving
             it out, which costs one more pass over the data in all instead of ``replicates``.
         interval_level: of the probability's interval.
-        slope_spread: how far from one calibration slopes lie, as expected before any outcome.
+        slope_spread: how far from one calibration slopes lie, as expected before any outcome; None
+            where nothing is expected.
         min_slope: an out-of-time calibration slope below this means no skill; no account is scored.
         leak_limit: area under the curve above which a single feature is refused.
         threads: LightGBM threads for frames of ordinary size; one, since waiting threads cost
@@ -96,7 +97,7 @@ class TrainConfig:
     replicates: int = 5
     replicate_rows: int = 20_000
     interval_level: float = 0.95
-    slope_spread: float = 0.25
+    slope_spread: float | None = 0.25
     min_slope: float = 0.05
     leak_limit: float = 0.95
     threads: int = 1

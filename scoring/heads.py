@@ -104,6 +104,8 @@ SIGN_TODAY = Head(
     # how likely a loss is, as if each account were due today. What goes with one is learnt from all
     # rows: by then many have given notice, and who learns from them alone learns how leavers look.
     judged_lead_months=2.0,
+    # Rows near the renewal tell more than those that taught: their slope lies above one.
+    config=TrainConfig(slope_spread=None),
     # It stands beside what people say, and the gap between the two is published: a second opinion
     # that had read the first would be none.
     excludes=("f_voice__human_sign_today", "f_voice__days_since_assessed"),
