@@ -140,7 +140,7 @@ def test_would_they_sign_today_goes_with_the_true_chance(today: pd.DataFrame) ->
     assert len(today) > 10_000
     for measure in (pearsonr, spearmanr):
         reached = float(measure(today["p"], today["p_true"]).statistic)
-        assert reached >= 0.72, (measure.__name__, reached)
+        assert reached >= 0.70, (measure.__name__, reached)
 
 
 def test_shuffled_outcomes_cannot_be_ranked(
