@@ -66,6 +66,7 @@ metrics: $(READY)  ## ask metrics of the published night (METRICS=mrr,nrr_12m BY
 
 .PHONY: test
 test: $(READY)  ## run the tests
+	@$(BIN)/python -m tests.browser
 	@$(BIN)/python -m pytest $(TOGETHER)
 
 # Apart from `test`, because counting makes every line of Python half as slow again.

@@ -1,5 +1,7 @@
 """A browser without a screen, for tests of pages.
 
+python -m tests.browser    # fetch one where the machine has none
+
 Belongs here: finding Chromium, driving it, what it complained of. Must not be here: what a page
 shows. No test is skipped where no browser is found: it fails and says what to install.
 """
@@ -8,6 +10,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -40,11 +44,33 @@ class Complaints:
     refused: list[str] = field(default_factory=list)
 
 
+def _installed() -> str | None:
+    named = os.environ.get("TENURE_BROWSER")
+    return named or next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+def fetch() -> None:
+    """Fetch a browser where the machine has none: the distribution's for root, else playwright's.
+
+    What cannot be fetched is left to the tests, which say what to install.
+    """
+    if _installed():
+        return
+    ways = [[sys.executable, "-m", "playwright", "install", "chromium"]]
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        ways.insert(0, ["sh", "-c", "apt-get update -q && apt-get install -qy chromium"])
+    with sync_playwright() as playwright:
+        if Path(playwright.chromium.executable_path).exists():
+            return
+    print("No Chromium on this machine: fetching one for the tests of pages (once)", flush=True)
+    # Whether it worked is judged by what is there, not by what an installer says.
+    any(subprocess.run(way, check=False, capture_output=True).returncode == 0 for way in ways)
+
+
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Start a browser; the machine's own, else the one that playwright has fetched."""
-    named = os.environ.get("TENURE_BROWSER")
-    found = named or next((path for name in NAMES if (path := shutil.which(name))), None)
+    found = _installed()
     # Chromium refuses its sandbox to root, and containers often have no other user.
     arguments = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
     with sync_playwright() as playwright:
@@ -93,3 +119,7 @@ def screenshots(otherwise: Path) -> Path:
     folder = Path(os.environ.get("TENURE_SCREENSHOTS") or otherwise)
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+if __name__ == "__main__":
+    fetch()

@@ -7,14 +7,13 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import sync_playwright
 
 from publishing import hand_back, quality_page
 from publishing.publish import content
+from tests.browser import chromium
 from tests.end_to_end.conftest import NightOutcome
 from tests.warehouse import frame
 
-CHROMIUM = "/usr/bin/chromium"
 DOCS = "pages/dbt-docs.html"
 
 
@@ -53,8 +52,7 @@ def test_the_pages_open_without_a_network(folder: Path) -> None:
     """In a browser that is cut off: nothing is asked for, nothing goes wrong, words are there."""
     asked: list[str] = []
     wrong: list[str] = []
-    with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    with chromium() as browser:
         page = browser.new_context(offline=True).new_page()
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: wrong.append(message.text))
@@ -63,7 +61,6 @@ def test_the_pages_open_without_a_network(folder: Path) -> None:
         page.wait_for_selector("text=would they sign?")
         page.goto(f"file://{(folder / quality_page.FILE).resolve()}")
         assert "expectations about" in page.inner_text("body")
-        browser.close()
     assert wrong == []
     files = [url for url in asked if not url.startswith("data:")]
     assert [Path(url.partition("#")[0]).name for url in files] == [
