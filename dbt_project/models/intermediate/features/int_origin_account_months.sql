@@ -27,16 +27,7 @@ deals as (
 ),
 
 lost_before as (
-    select
-        deals.opportunity_id,
-        count(*) as deals_lost_before
-    from deals
-    inner join deals as earlier
-        on
-            deals.account_id = earlier.account_id
-            and deals.closed_on > earlier.closed_on
-    where not earlier.is_won and earlier.opportunity_type = 'new_business'
-    group by deals.opportunity_id
+    {{ deals_lost_before() }}
 ),
 
 ranked as (
@@ -55,14 +46,7 @@ wins as (
     select
         ranked.account_id,
         ranked.visible_on,
-        case
-            when ranked.opportunity_type = 'win_back' then 'boomerang'
-            when ranked.is_rip_and_replace then 'rip_and_replace'
-            when ranked.is_preference_drag then 'alumni_led'
-            when sources.acquisition_origin is not null then sources.acquisition_origin
-            when lost_before.deals_lost_before > 0 then 'lost_deal'
-            else 'new_prospect'
-        end as acquisition_origin,
+        {{ origin_told_by('ranked') }} as acquisition_origin,
         lead(ranked.visible_on) over (
             partition by ranked.account_id order by ranked.visible_on, ranked.opportunity_id
         ) as followed_on
@@ -82,4 +66,4 @@ left join wins
     on
         observations.account_id = wins.account_id
         and observations.observed_on >= wins.visible_on
-        and observations.observed_on < coalesce(wins.followed_on, date '9999-12-31')
+        and observations.observed_on < coalesce(wins.followed_on, cast('9999-12-31' as date))

@@ -43,16 +43,7 @@ returns as (
 ),
 
 lost_before as (
-    select
-        deals.opportunity_id,
-        count(*) as deals_lost_before
-    from deals
-    inner join deals as earlier
-        on
-            deals.account_id = earlier.account_id
-            and deals.closed_on > earlier.closed_on
-    where not earlier.is_won and earlier.opportunity_type = 'new_business'
-    group by deals.opportunity_id
+    {{ deals_lost_before() }}
 ),
 
 wins as (
@@ -72,11 +63,7 @@ wins as (
                     and coalesce(deals.closed_on < returns.returned_on, false)
                 )
                 then accounts.acquisition_origin
-            when deals.is_rip_and_replace then 'rip_and_replace'
-            when deals.is_preference_drag then 'alumni_led'
-            when sources.acquisition_origin is not null then sources.acquisition_origin
-            when lost_before.deals_lost_before > 0 then 'lost_deal'
-            else 'new_prospect'
+            else {{ origin_told_by('deals') }}
         end as acquisition_origin
     from deals
     inner join accounts on deals.account_id = accounts.account_id
