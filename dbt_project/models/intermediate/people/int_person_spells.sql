@@ -73,6 +73,12 @@ joined_spells as (
         max(case when newest_rank = 1 then end_visible_on end) as end_visible_on
     from ranked
     group by person_id, account_id, spell_number
+),
+
+-- Who has no role is known only where roles are written down at all.
+recorded as (
+    select count(roles) > 0 as are_roles_recorded
+    from joined_spells
 )
 
 select
@@ -85,7 +91,8 @@ select
     end_visible_on,
     level,
     roles,
-    any_champion = 1 as is_champion,
-    any_sponsor = 1 as is_sponsor,
-    any_buyer = 1 as is_economic_buyer
+    case when recorded.are_roles_recorded then any_champion = 1 end as is_champion,
+    case when recorded.are_roles_recorded then any_sponsor = 1 end as is_sponsor,
+    case when recorded.are_roles_recorded then any_buyer = 1 end as is_economic_buyer
 from joined_spells
+cross join recorded

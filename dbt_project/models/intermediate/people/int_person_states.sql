@@ -192,6 +192,12 @@ days as (
         max(case when is_economic_buyer and ended_on is null then 1 else 0 end) as open_buyer
     from spells
     group by person_id, account_id, seen_on
+),
+
+-- Who has no role is known only where roles are written down at all.
+recorded as (
+    select count(roles) > 0 as are_roles_recorded
+    from days
 )
 
 select
@@ -207,9 +213,9 @@ select
     level,
     roles,
     ended_on is not null as is_gone,
-    open_champion = 1 as is_champion,
-    open_sponsor = 1 as is_sponsor,
-    open_buyer = 1 as is_economic_buyer,
+    case when recorded.are_roles_recorded then open_champion = 1 end as is_champion,
+    case when recorded.are_roles_recorded then open_sponsor = 1 end as is_sponsor,
+    case when recorded.are_roles_recorded then open_buyer = 1 end as is_economic_buyer,
     max(any_champion) over (
         partition by person_id, account_id
         order by seen_on
@@ -221,3 +227,4 @@ select
         rows unbounded preceding
     ) = 1 as has_been_sponsor
 from days
+cross join recorded

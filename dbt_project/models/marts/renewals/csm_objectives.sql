@@ -348,6 +348,12 @@ acts_recorded as (
     from acts
 ),
 
+-- Nobody new at a level is a fact only where levels are written down at all.
+levels_recorded as (
+    select count(level) > 0 as is_recorded
+    from states
+),
+
 owners_recorded as (
     select count(*) > 0 as are_owners_recorded
     from owners
@@ -367,13 +373,15 @@ measured as (
         utilised.utilisation_end,
         asked.objective_type in ('net_new_relationships', 'monthly_relationships')
             as is_about_relationships,
-        {% for measure in [
-            'gained', 'new_rel_end_user', 'new_rel_manager', 'new_rel_director_plus',
-        ] -%}
+        case
+            when asked.period_end_on >= talks_recorded.from_on
+                then cast(coalesce(gained.gained, 0) as bigint)
+        end as gained,
+        {% for level in ['end_user', 'manager', 'director_plus'] -%}
             case
-                when asked.period_end_on >= talks_recorded.from_on
-                    then cast(coalesce(gained.{{ measure }}, 0) as bigint)
-            end as {{ measure }},
+                when levels_recorded.is_recorded and asked.period_end_on >= talks_recorded.from_on
+                    then cast(coalesce(gained.new_rel_{{ level }}, 0) as bigint)
+            end as new_rel_{{ level }},
         {% endfor -%}
         case
             when
@@ -393,6 +401,7 @@ measured as (
     from asked
     cross join talks_recorded
     cross join acts_recorded
+    cross join levels_recorded
     cross join owners_recorded
     left join gained on asked.csm_objective_id = gained.csm_objective_id
     left join lost on asked.csm_objective_id = lost.csm_objective_id
@@ -456,6 +465,7 @@ select
                         or measured.objective_type in ('monthly_relationships', 'story', 'stage')
                         then true
                 end
+        when reached.actual >= measured.target and reached.is_diverse_enough is null then null
         when reached.actual is not null and measured.is_over then false
     end as is_attained
 from measured

@@ -373,7 +373,7 @@ judged as (
         end as is_champion_or_sponsor_missing,
         -- Never touched is as long as the customer has been one and touches have been recorded.
         case
-            when joined.are_people_recorded
+            when joined.are_people_recorded and joined.are_levels_recorded
                 then
                     coalesce(
                         joined.days_since_director_touch,
@@ -497,7 +497,7 @@ select
             then last_value_report_on is null or last_value_report_on < exec_joined_on
     end as has_memory_gap,
     case
-        when are_people_recorded
+        when are_people_recorded and are_levels_recorded
             then
                 directors_known_by_sales_only > 0
                 and directors_known_by_others = 0

@@ -148,8 +148,8 @@ careers as (
     select
         person_id,
         count(*) as customers_left,
-        max(case when is_champion then 1 else 0 end) as was_champion,
-        max(case when is_sponsor then 1 else 0 end) as was_sponsor
+        max(case when is_champion then 1 when not is_champion then 0 end) as was_champion,
+        max(case when is_sponsor then 1 when not is_sponsor then 0 end) as was_sponsor
     from departures
     group by person_id
 ),
