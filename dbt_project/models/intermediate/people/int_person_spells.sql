@@ -82,17 +82,17 @@ recorded as (
 )
 
 select
-    person_id,
-    account_id,
-    contact_id,
-    started_on,
-    ended_on,
-    start_visible_on,
-    end_visible_on,
-    level,
-    roles,
-    case when recorded.are_roles_recorded then any_champion = 1 end as is_champion,
-    case when recorded.are_roles_recorded then any_sponsor = 1 end as is_sponsor,
-    case when recorded.are_roles_recorded then any_buyer = 1 end as is_economic_buyer
+    joined_spells.person_id,
+    joined_spells.account_id,
+    joined_spells.contact_id,
+    joined_spells.started_on,
+    joined_spells.ended_on,
+    joined_spells.start_visible_on,
+    joined_spells.end_visible_on,
+    joined_spells.level,
+    joined_spells.roles,
+    case when recorded.are_roles_recorded then joined_spells.any_champion = 1 end as is_champion,
+    case when recorded.are_roles_recorded then joined_spells.any_sponsor = 1 end as is_sponsor,
+    case when recorded.are_roles_recorded then joined_spells.any_buyer = 1 end as is_economic_buyer
 from joined_spells
 cross join recorded

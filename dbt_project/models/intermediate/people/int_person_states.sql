@@ -201,30 +201,31 @@ recorded as (
 )
 
 select
-    person_id,
-    account_id,
-    contact_id,
-    seen_on as visible_from_on,
-    lead(seen_on) over (partition by person_id, account_id order by seen_on) as visible_to_on,
-    started_on,
-    ended_on,
-    champion_left_on,
-    sponsor_left_on,
-    level,
-    roles,
-    ended_on is not null as is_gone,
-    case when recorded.are_roles_recorded then open_champion = 1 end as is_champion,
-    case when recorded.are_roles_recorded then open_sponsor = 1 end as is_sponsor,
-    case when recorded.are_roles_recorded then open_buyer = 1 end as is_economic_buyer,
-    max(any_champion) over (
-        partition by person_id, account_id
-        order by seen_on
+    days.person_id,
+    days.account_id,
+    days.contact_id,
+    days.seen_on as visible_from_on,
+    lead(days.seen_on) over persons_days as visible_to_on,
+    days.started_on,
+    days.ended_on,
+    days.champion_left_on,
+    days.sponsor_left_on,
+    days.level,
+    days.roles,
+    days.ended_on is not null as is_gone,
+    case when recorded.are_roles_recorded then days.open_champion = 1 end as is_champion,
+    case when recorded.are_roles_recorded then days.open_sponsor = 1 end as is_sponsor,
+    case when recorded.are_roles_recorded then days.open_buyer = 1 end as is_economic_buyer,
+    max(days.any_champion) over (
+        partition by days.person_id, days.account_id
+        order by days.seen_on
         rows unbounded preceding
     ) = 1 as has_been_champion,
-    max(any_sponsor) over (
-        partition by person_id, account_id
-        order by seen_on
+    max(days.any_sponsor) over (
+        partition by days.person_id, days.account_id
+        order by days.seen_on
         rows unbounded preceding
     ) = 1 as has_been_sponsor
 from days
 cross join recorded
+window persons_days as (partition by days.person_id, days.account_id order by days.seen_on)

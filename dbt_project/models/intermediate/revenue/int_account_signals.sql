@@ -26,7 +26,7 @@ touches as (
     select
         account_id,
         observed_on,
-        touches_12m,
+        two_way_director_touches_12m,
         days_since_two_way_director_touch
     from {{ ref('int_touch_account_months') }}
 ),
@@ -89,9 +89,9 @@ seen as (
         months.account_id,
         months.month_end_on,
         people.is_champion_or_sponsor_gone as is_sponsor_gone,
-        -- Never a word with a director, though touches are recorded, is silence too.
+        -- Never a word with a director is silence too, where touches are recorded and people's levels.
         case
-            when touches.touches_12m is not null
+            when touches.two_way_director_touches_12m is not null
                 then coalesce(touches.days_since_two_way_director_touch, 9999) >= 180
         end as is_executive_silent,
         not success.is_primary_need_met as is_primary_need_breached,

@@ -14,6 +14,19 @@ enrolments as (
     group by enrolments.program_id
 ),
 
+-- What a programme names itself counts before what programmes of its type mostly want.
+named_actions as (
+    select action
+    from {{ ref('customer_actions') }}
+),
+
+actions_of_types as (
+    select
+        program_type,
+        action
+    from {{ ref('program_actions') }}
+),
+
 enrolments_recorded as (
     select count(*) > 0 as is_recorded
     from enrolments
@@ -26,6 +39,7 @@ select
     programs.program_name,
     programs.program_type,
     programs.predicted_action,
+    coalesce(named_actions.action, actions_of_types.action) as wanted_action,
     programs.cost_usd,
     case
         when enrolments_recorded.is_recorded
@@ -38,4 +52,6 @@ select
     programs.is_randomised
 from {{ ref('input_programs') }} as programs
 cross join enrolments_recorded
+left join named_actions on lower(trim(programs.predicted_action)) = named_actions.action
+left join actions_of_types on lower(trim(programs.program_type)) = actions_of_types.program_type
 left join enrolments on programs.program_id = enrolments.program_id

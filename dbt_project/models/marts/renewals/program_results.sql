@@ -2,8 +2,9 @@
 {% set smallest_arm = 20 %}
 {% set counts = [
     'accounts_enrolled', 'accounts_open', 'accounts_nothing_due', 'accounts_decided_before',
-    'accounts_paused', 'accounts_logged_late', 'accounts_in_both_arms', 'accounts_treated',
-    'accounts_control', 'kept_treated', 'kept_control',
+    'accounts_paused', 'accounts_logged_late', 'accounts_in_both_arms', 'accounts_not_recorded',
+    'accounts_not_foreseen', 'accounts_treated', 'accounts_control', 'kept_treated',
+    'kept_control',
 ] %}
 with
 
@@ -13,6 +14,7 @@ programs as (
         started_on,
         program_name,
         program_type,
+        wanted_action,
         is_randomised
     from {{ ref('dim_programs') }}
 ),
@@ -28,6 +30,17 @@ outcomes as (
         counting,
         is_kept
     from {{ ref('int_program_outcomes') }}
+    union all
+    select
+        program_id,
+        account_id,
+        outcome_measure,
+        enrolled_on,
+        falls_on,
+        arm,
+        counting,
+        is_kept
+    from {{ ref('int_program_changes') }}
 ),
 
 terms as (
@@ -55,6 +68,21 @@ measures as (
     select 'paying_after_12_months' as outcome_measure
 ),
 
+-- Whether it keeps customers is asked of every programme; whether it changed anything before that,
+-- of those that have somebody enrolled.
+asked as (
+    select
+        programs.program_id,
+        measures.outcome_measure
+    from programs
+    cross join measures
+    union distinct
+    select
+        program_id,
+        outcome_measure
+    from outcomes
+),
+
 counted as (
     select
         program_id,
@@ -72,6 +100,8 @@ counted as (
         count(case when counting = 'paused' then 1 end) as accounts_paused,
         count(case when counting = 'logged_late' then 1 end) as accounts_logged_late,
         count(case when counting = 'in_both_arms' then 1 end) as accounts_in_both_arms,
+        count(case when counting = 'not_recorded' then 1 end) as accounts_not_recorded,
+        count(case when counting = 'not_foreseen' then 1 end) as accounts_not_foreseen,
         count(case when counting = 'counted' and arm = 'treated' then 1 end) as accounts_treated,
         count(case when counting = 'counted' and arm = 'control' then 1 end) as accounts_control,
         count(case when is_kept and arm = 'treated' then 1 end) as kept_treated,
@@ -173,7 +203,7 @@ judged as (
         programs.program_name,
         programs.program_type,
         programs.is_randomised,
-        measures.outcome_measure,
+        asked.outcome_measure,
         counted.first_enrolled_on,
         counted.last_enrolled_on,
         {% for count in counts -%}
@@ -182,6 +212,8 @@ judged as (
         coalesce(others.chances_others, 0) as chances_others,
         coalesce(others.kept_others, 0) as kept_others,
         case
+            when asked.outcome_measure = 'action_taken_180d' and programs.wanted_action is null
+                then 'action_unknown'
             when programs.is_randomised is null then 'randomisation_unknown'
             when not programs.is_randomised and compared.program_id is null then 'not_randomised'
             when not programs.is_randomised and compared.refusal is not null
@@ -205,19 +237,19 @@ judged as (
         compared.worst_smd,
         compared.refusal
     from programs
-    cross join measures
+    inner join asked on programs.program_id = asked.program_id
     left join counted
         on
             programs.program_id = counted.program_id
-            and measures.outcome_measure = counted.outcome_measure
+            and asked.outcome_measure = counted.outcome_measure
     left join others
         on
             programs.program_id = others.program_id
-            and measures.outcome_measure = others.outcome_measure
+            and asked.outcome_measure = others.outcome_measure
     left join compared
         on
             programs.program_id = compared.program_id
-            and measures.outcome_measure = compared.outcome_measure
+            and asked.outcome_measure = compared.outcome_measure
             and compared.newest_rank = 1
 ),
 
