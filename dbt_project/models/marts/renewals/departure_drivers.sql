@@ -1,3 +1,5 @@
+{# Days before a customer leaves by which an attempt to keep it comes in time. #}
+{% set in_time_days = 90 %}
 with
 
 losses as (
@@ -38,6 +40,35 @@ evidence as (
         has_director_left,
         is_stated_confirmed
     from {{ ref('int_renewal_evidence') }}
+),
+
+save_plans as (
+    select
+        account_map.account_id,
+        plans.opened_on
+    from {{ ref('input_action_plans') }} as plans
+    inner join {{ ref('int_account_map') }} as account_map
+        on plans.account_id = account_map.source_account_id
+    where plans.plan_type = 'save'
+),
+
+save_plans_recorded as (
+    select min(opened_on) as from_on
+    from save_plans
+),
+
+-- The first attempt to save the renewal, in the year before the customer left.
+attempts as (
+    select
+        losses.contract_term_id,
+        min(save_plans.opened_on) as opened_on
+    from losses
+    inner join save_plans
+        on
+            losses.account_id = save_plans.account_id
+            and {{ days_after('losses.due_on', -365) }} < save_plans.opened_on
+            and least(losses.due_on, losses.ended_on) >= save_plans.opened_on
+    group by losses.contract_term_id
 ),
 
 functions as (
@@ -105,6 +136,20 @@ select
     drivers.driver_evidenced,
     drivers.sub_driver,
     drivers.evidence_basis,
+    case
+        when losses.is_involuntary then 'payment_failed'
+        when
+            attempts.opened_on
+            <= {{ days_after('least(losses.due_on, losses.ended_on)', 0 - in_time_days) }}
+            then 'acted_in_time'
+        when attempts.opened_on is not null then 'acted_late'
+        when
+            not losses.is_surprise_loss
+            and {{ days_after('losses.due_on', 0 - in_time_days) }} >= save_plans_recorded.from_on
+            then 'flagged_not_acted'
+        when losses.is_surprise_loss and drivers.driver_seen <> 'unknown' then 'shown_not_flagged'
+        when losses.is_surprise_loss then 'nothing_showed'
+    end as lesson_code,
     functions.owning_function,
     losses.surprise_type,
     losses.cycle_number,
@@ -124,5 +169,7 @@ select
     losses.is_surprise_loss
 from losses
 inner join drivers on losses.contract_term_id = drivers.contract_term_id
+cross join save_plans_recorded
+left join attempts on losses.contract_term_id = attempts.contract_term_id
 left join functions on drivers.driver_evidenced = functions.driver
 left join functions as stated_functions on drivers.driver_stated = stated_functions.driver
