@@ -71,7 +71,8 @@ class Column:
         name: column of the frame.
         title: what stands above it, with its unit where it has one.
         write: how a value is written.
-        means: `schema.table.column` whose description explains it.
+        means: column of the table's mart whose description explains it, where it goes by another
+            name there; `schema.table.column` where it is another mart's.
         numeric: whether it is written to the right.
         link: whether it leads to the account of the row (needs account_id).
         wrap: whether a long text may take several lines.
@@ -143,7 +144,13 @@ def figures(page: Page, items: Sequence[Figure]) -> None:
     st.html(f'<dl class="t-figures">{"".join(cells)}</dl>')
 
 
-def table(page: Page, frame: pd.DataFrame, columns: Sequence[Column], caption: str) -> None:
+def table(
+    page: Page,
+    frame: pd.DataFrame,
+    columns: Sequence[Column],
+    caption: str,
+    of: str | None = None,
+) -> None:
     """Show a frame as a table that wraps, its headings explained.
 
     Args:
@@ -151,9 +158,10 @@ def table(page: Page, frame: pd.DataFrame, columns: Sequence[Column], caption: s
         frame: the rows, few enough to be read.
         columns: what of them.
         caption: what the table is, for those who hear it.
+        of: the mart, `schema.table`, whose columns explain those of the same name.
     """
     head = "".join(
-        f'<th scope="col"{_css(column)}>{_explained(column.title, page.meaning(column.means))}</th>'
+        f'<th scope="col"{_css(column)}>{_explained(column.title, _meaning(page, column, of))}</th>'
         for column in columns
     )
     body = "".join(_row(page, row, columns) for row in frame.to_dict("records"))
@@ -169,12 +177,22 @@ def chart(
     page: Page | None = None,
     frame: pd.DataFrame | None = None,
     columns: Sequence[Column] = (),
+    of: str | None = None,
 ) -> None:
-    """Show a chart, said in words for those who do not see it, with its figures folded below."""
+    """Show a chart, said in words for those who do not see it, with its figures folded below.
+
+    Args:
+        drawn: the chart.
+        alt_text: what it shows.
+        page: whose meanings and filters the figures below use; None where there are none.
+        frame: the figures.
+        columns: what of them.
+        of: the mart whose columns explain those of the same name.
+    """
     st.altair_chart(drawn, width="stretch", alt=alt_text)
     if page is not None and frame is not None and columns:
         with st.expander("These figures as a table"):
-            table(page, frame, columns, alt_text)
+            table(page, frame, columns, alt_text, of)
 
 
 def account_link(page: Page, account_id: str) -> str:
@@ -206,6 +224,11 @@ def _row(page: Page, row: dict[Any, Any], columns: Sequence[Column]) -> str:
             text = f'<a href="{address}" target="_self">{text}</a>'
         cells.append(f"<td{_css(column)}>{text}</td>")
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def _meaning(page: Page, column: Column, of: str | None) -> str:
+    name = column.means or column.name
+    return page.meaning(name if "." in name else f"{of}.{name}" if of else None)
 
 
 def _css(column: Column) -> str:

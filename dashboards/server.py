@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.responses import FileResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 from streamlit.starlette import App
 
@@ -46,9 +46,14 @@ async def beside(request: Request) -> Response:
     return FileResponse(file, media_type="text/html", headers={"Cache-Control": "no-store"})
 
 
+async def first(request: Request) -> Response:
+    """Lead to the first page, whose address is the root, whoever asks for it by its name."""
+    return RedirectResponse(request.url.replace(path="/"))
+
+
 def application() -> App:
     """Return the pages and what is served beside them."""
     return App(
         Path(__file__).with_name("app.py"),
-        routes=[Route("/beside/{name}", beside)],
+        routes=[Route("/beside/{name}", beside), Route("/today", first)],
     )

@@ -277,7 +277,15 @@ def load_parsed(lake: Path, project: Path = DBT_PROJECT) -> Manifest:
 
 
 def mart_contracts(manifest: Mapping[str, Any]) -> list[MartContract]:
-    """Return the contracts of the public marts, as the YAML beside each model declares them."""
+    """Return the contracts of the public marts, as the YAML beside each model declares them.
+
+    A source of a public schema is a table that the night itself writes: it is published too.
+    """
+    models = [
+        node
+        for node in manifest["nodes"].values()
+        if node["resource_type"] == "model" and node["config"]["contract"]["enforced"]
+    ]
     return [
         MartContract(
             schema=node["schema"],
@@ -286,10 +294,8 @@ def mart_contracts(manifest: Mapping[str, Any]) -> list[MartContract]:
             description=node["description"],
             column_descriptions={n: c["description"] for n, c in node["columns"].items()},
         )
-        for node in manifest["nodes"].values()
-        if node["resource_type"] == "model"
-        and node["schema"] in PUBLIC_SCHEMAS
-        and node["config"]["contract"]["enforced"]
+        for node in (*models, *manifest["sources"].values())
+        if node["schema"] in PUBLIC_SCHEMAS
     ]
 
 

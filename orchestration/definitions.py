@@ -36,18 +36,22 @@ def build_definitions(overrides: Mapping[str, Any] | None = None) -> dg.Definiti
         "dbt": Dbt(installation=installation),
         **(overrides or {}),
     }
+    worked = [
+        lake_contract,
+        *(source_assets(source) for source in SOURCES),
+        *warehouse_assets(manifest),
+        *scores_assets(),
+        *findings_assets(),
+        *closes_assets(),
+    ]
+    watched = score_checks()
     return dg.Definitions(
         assets=[
-            lake_contract,
-            *(source_assets(source) for source in SOURCES),
-            *warehouse_assets(manifest),
-            *scores_assets(),
-            *findings_assets(),
-            *closes_assets(),
-            published_asset(contracts),
+            *worked,
+            published_asset(contracts, manifest, [*worked, *watched]),
             postgres_asset(contracts),
         ],
-        asset_checks=score_checks(),
+        asset_checks=watched,
         jobs=[nightly_job(), backfill_job(), rebuild_closes_job()],
         schedules=[nightly_schedule()],
         sensors=[run_failure_alert, night_digest],

@@ -57,7 +57,21 @@ _GAPS = "select gap_type, count(*) as found from operations.data_gaps group by a
 
 
 @dataclass(frozen=True)
-class _Result:
+class Result:
+    """What an expectation found of a table, as the gate keeps it.
+
+    Attributes:
+        source: folder of the lake.
+        table: landed table.
+        expectation: its name.
+        passed: whether it holds.
+        is_blocking: whether its failure stops a night.
+        observed: rows at fault.
+        rows: rows looked at.
+        message: what holds, or what is wrong and what to do.
+        checked_at: when, UTC.
+    """
+
     source: str
     table: str
     expectation: str
@@ -70,11 +84,24 @@ class _Result:
 
     @property
     def verdict(self) -> str:
+        """Return the outcome as the page shows it."""
         if self.passed:
             return '<span class="good">holds</span>'
         if self.is_blocking:
             return '<span class="bad">fails, blocks</span>'
         return '<span class="warn">fails</span>'
+
+
+def newest(lake: Path) -> dict[str, list[Result]]:
+    """Return what was found of each table, `source.table`, when something was last loaded."""
+    found: dict[str, list[Result]] = {}
+    if files := _files(lake):
+        with duckdb.connect() as connection:
+            connection.execute("set timezone = 'UTC'")
+            for row in connection.execute(_NEWEST, {"files": files}).fetchall():
+                result = Result(*row)
+                found.setdefault(f"{result.source}.{result.table}", []).append(result)
+    return found
 
 
 def page(lake: Path, warehouse: Path, as_of: date) -> str:
@@ -85,14 +112,12 @@ def page(lake: Path, warehouse: Path, as_of: date) -> str:
         warehouse: the DuckDB file with the marts of the night.
         as_of: the night.
     """
-    files = [str(file) for file in sorted((lake / "quality" / "results").glob("*.parquet"))]
-    results: list[_Result] = []
+    files = _files(lake)
+    results = [result for found in newest(lake).values() for result in found]
     accepted: Rows = []
     with duckdb.connect(str(warehouse), read_only=True) as connection:
         connection.execute("set timezone = 'UTC'")
         if files:
-            rows = connection.execute(_NEWEST, {"files": files}).fetchall()
-            results = [_Result(*row) for row in rows]
             accepted = connection.execute(_ACCEPTED, {"files": files}).fetchall()
         freshness = connection.execute(_FRESHNESS).fetchall()
         rejects = connection.execute(_REJECTS).fetchall()
@@ -135,7 +160,11 @@ def page(lake: Path, warehouse: Path, as_of: date) -> str:
 Rows = Sequence[tuple[object, ...]]
 
 
-def _failures(failed: Sequence[_Result]) -> str:
+def _files(lake: Path) -> list[str]:
+    return [str(file) for file in sorted((lake / "quality" / "results").glob("*.parquet"))]
+
+
+def _failures(failed: Sequence[Result]) -> str:
     if not failed:
         return '<p class="good">Every expectation holds.</p>'
     return _raw_table(
@@ -156,8 +185,8 @@ def _failures(failed: Sequence[_Result]) -> str:
     )
 
 
-def _tables(results: Sequence[_Result]) -> list[str]:
-    by_table: dict[tuple[str, str], list[_Result]] = {}
+def _tables(results: Sequence[Result]) -> list[str]:
+    by_table: dict[tuple[str, str], list[Result]] = {}
     for result in results:
         by_table.setdefault((result.source, result.table), []).append(result)
     shown = []

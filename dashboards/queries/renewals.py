@@ -10,28 +10,31 @@ from dashboards.filters import Filters
 from dashboards.night import Night
 from dashboards.queries.shared import ask
 
+#: Superseded before it came due, or paused on the day: nothing was decided and nothing is due.
+DUE = "(is_renewed or is_lost or outcome in ('open', 'pending'))"
+#: The sums of `renewals.renewal_calendar` over single renewals, which have a region and an owner.
 SUMS = """
-    sum(terms_due) as terms_due,
-    sum(terms_renewed) as terms_renewed,
-    sum(terms_lost) as terms_lost,
-    sum(terms_undecided) as terms_undecided,
-    cast(sum(due_arr_usd) as double) as due_usd,
-    cast(sum(renewed_arr_usd) as double) as renewed_usd,
-    cast(sum(lost_arr_usd) as double) as lost_usd,
-    cast(sum(decided_arr_usd) as double) as decided_usd,
-    cast(sum(forecast_arr_usd) as double) as forecast_usd,
-    sqrt(sum(power(cast(forecast_sd_usd as double), 2))) as forecast_sd_usd,
-    sum(terms_renewed) / nullif(sum(terms_renewed) + sum(terms_lost), 0) as logo_rate,
-    cast(sum(renewed_arr_usd) as double)
-        / nullif(cast(sum(decided_arr_usd) as double), 0) as money_rate
+    count(*) as terms_due,
+    count(*) filter (where is_renewed) as terms_renewed,
+    count(*) filter (where is_lost) as terms_lost,
+    count(*) filter (where outcome in ('open', 'pending')) as terms_undecided,
+    coalesce(cast(sum(due_arr_usd) as double), 0) as due_usd,
+    coalesce(cast(sum(kept_arr_usd) filter (where is_renewed) as double), 0) as renewed_usd,
+    coalesce(cast(sum(due_arr_usd) filter (where is_lost) as double), 0) as lost_usd,
+    coalesce(cast(sum(due_arr_usd) filter (where is_renewed or is_lost) as double), 0)
+        as decided_usd,
+    renewed_usd + coalesce(sum(p_renewed_now * cast(due_arr_usd as double)), 0) as forecast_usd,
+    sqrt(coalesce(
+        sum(p_renewed_now * (1 - p_renewed_now) * power(cast(due_arr_usd as double), 2)), 0
+    )) as forecast_sd_usd,
+    terms_renewed / nullif(terms_renewed + terms_lost, 0) as logo_rate,
+    renewed_usd / nullif(decided_usd, 0) as money_rate
 """
 
 
 def months(night: Night) -> pd.DataFrame:
     """Return the months of due dates that the calendar covers: due_month (month-ends), in order."""
-    return night.frame(
-        "select distinct due_month from renewals.renewal_calendar order by due_month"
-    )
+    return night.frame("select distinct due_month from renewals.renewals order by due_month")
 
 
 def calendar(night: Night, filters: Filters, first: date, last: date) -> pd.DataFrame:
@@ -48,7 +51,7 @@ def calendar(night: Night, filters: Filters, first: date, last: date) -> pd.Data
 
 def outlook(night: Night, filters: Filters, first: date, last: date) -> pd.DataFrame:
     """Return the calendar summed over the months: one row, columns as `calendar` without month."""
-    return _calendar(night, filters, first, last, "count(*) as cells", "")
+    return _calendar(night, filters, first, last, "count(*) as terms", "")
 
 
 def rates(night: Night, filters: Filters, first: date, last: date) -> pd.DataFrame:
@@ -63,11 +66,14 @@ def rates(night: Night, filters: Filters, first: date, last: date) -> pd.DataFra
         with by_month as (
             select
                 due_month,
-                sum(terms_renewed) as renewed, sum(terms_lost) as lost,
-                cast(sum(renewed_arr_usd) as double) as renewed_usd,
-                cast(sum(decided_arr_usd) as double) as decided_usd
-            from renewals.renewal_calendar
-            where {filters.where(segment="segment")} and due_month <= $as_of
+                count(*) filter (where is_renewed) as renewed,
+                count(*) filter (where is_lost) as lost,
+                coalesce(cast(sum(kept_arr_usd) filter (where is_renewed) as double), 0)
+                    as renewed_usd,
+                cast(sum(due_arr_usd) filter (where is_renewed or is_lost) as double)
+                    as decided_usd
+            from renewals.renewals
+            where {_where(filters)} and due_month <= $as_of
             group by due_month
         ),
         years as (
@@ -108,12 +114,12 @@ def surprises(night: Night, filters: Filters, first: date, last: date) -> pd.Dat
             select
                 cast(date_trunc('quarter', due_month) + interval 3 months - interval 1 day as date)
                     as quarter_end_on,
-                sum(surprise_losses) as live,
-                sum(surprise_losses_walk_forward) as walk_forward,
-                sum(surprise_losses_unscored) as unscored,
-                sum(terms_lost) as lost
-            from renewals.renewal_calendar
-            where {filters.where(segment="segment")}
+                {_surprises("live")} as live,
+                {_surprises("walk_forward")} as walk_forward,
+                {_surprises("none")} as unscored,
+                count(*) filter (where is_lost) as lost
+            from renewals.renewals
+            where {_where(filters)} and {DUE}
                 and due_month between date_trunc('quarter', date '{first}') and date '{last}'
             group by 1
             having quarter_end_on <= date '{night.as_of}'
@@ -219,15 +225,19 @@ def _calendar(
 ) -> pd.DataFrame:
     return ask(
         night,
-        f"select {key}, {SUMS} from renewals.renewal_calendar"
+        f"select {key}, {SUMS} from renewals.renewals"
         f" where due_month between date '{first}' and date '{last}'"
-        f" and {filters.where(segment='segment')} {grouping}",
+        f" and {DUE} and {_where(filters)} {grouping}",
         filters,
     )
 
 
 def _where(filters: Filters) -> str:
     return filters.where(segment="segment", region="region", owner="owner_id")
+
+
+def _surprises(basis: str) -> str:
+    return f"count(*) filter (where is_surprise_loss and surprise_basis = '{basis}')"
 
 
 def _money_where(condition: str) -> str:

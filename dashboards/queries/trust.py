@@ -126,6 +126,40 @@ def freshness(night: Night) -> pd.DataFrame:
     )
 
 
+def checked(night: Night) -> pd.DataFrame:
+    """Return how many checks were run before the night was shown, by stage in the night's order.
+
+    One row a stage: stage (loaded, built, scored), checks, passed, warned, failed (counts).
+    """
+    return night.frame(
+        """
+        select stage, count(*) as checks,
+            count(*) filter (where outcome = 'passed') as passed,
+            count(*) filter (where outcome = 'warned') as warned,
+            count(*) filter (where outcome = 'failed') as failed
+        from operations.checks
+        group by stage
+        order by case stage when 'loaded' then 1 when 'built' then 2 else 3 end
+        """
+    )
+
+
+def not_held(night: Night) -> pd.DataFrame:
+    """Return the checks that did not hold, failures first.
+
+    One row a check: outcome, subject, what_is_checked, rows_at_fault (count, missing where rows
+    are not what is counted), found.
+    """
+    return night.frame(
+        """
+        select outcome, subject, what_is_checked, rows_at_fault, found
+        from operations.checks
+        where outcome <> 'passed'
+        order by outcome, rows_at_fault desc nulls last, subject, check_name
+        """
+    )
+
+
 def rejects(night: Night) -> pd.DataFrame:
     """Return what the loaders kept out, grouped by fault; the most first.
 

@@ -189,17 +189,18 @@ def _reasons(page: Page, risk: pd.Series) -> None:
             page,
             pd.DataFrame(rows),
             [
-                Column("reason", "Associated with the score", means=f"{RISK}.reason_1"),
+                Column("reason", "Associated with the score", means="reason_1"),
                 Column("side", "and"),
                 Column(
                     "weight",
                     "Weight (log odds)",
                     _weight,
-                    f"{RISK}.reason_1_contribution",
+                    means="reason_1_contribution",
                     numeric=True,
                 ),
             ],
             "What the score is associated with",
+            of=RISK,
         )
     else:
         nothing("No association was strong enough to be named.")
@@ -336,19 +337,14 @@ def _people(page: Page, chosen: str) -> None:
             page,
             known,
             [
-                Column("full_name", "Name", means=f"{person}.full_name"),
-                Column("title", "Title", means=f"{person}.title"),
-                Column("level", "Level", _level, f"{person}.level"),
-                Column("roles", "Roles", _roles, f"{person}.roles"),
-                Column(
-                    "first_known_on",
-                    "Known since",
-                    formats.day,
-                    f"{person}.first_known_on",
-                    wrap=False,
-                ),
+                Column("full_name", "Name"),
+                Column("title", "Title"),
+                Column("level", "Level", _level),
+                Column("roles", "Roles", _roles),
+                Column("first_known_on", "Known since", formats.day, wrap=False),
             ],
             "People known at the account",
+            of=person,
         )
     spells = page.ask(account.champions, chosen)
     if len(spells):
@@ -358,19 +354,16 @@ def _people(page: Page, chosen: str) -> None:
                 page,
                 spells,
                 [
-                    Column("role", "Role", formats.words, f"{mart}.role"),
-                    Column("status", "Status", formats.words, f"{mart}.status"),
-                    Column("since_on", "Since", formats.day, f"{mart}.since_on", wrap=False),
-                    Column("lost_on", "Lost", formats.day, f"{mart}.lost_on", wrap=False),
+                    Column("role", "Role", formats.words),
+                    Column("status", "Status", formats.words),
+                    Column("since_on", "Since", formats.day, wrap=False),
+                    Column("lost_on", "Lost", formats.day, wrap=False),
                     Column(
-                        "days_to_replacement",
-                        "Days until replaced",
-                        formats.count,
-                        f"{mart}.days_to_replacement",
-                        numeric=True,
+                        "days_to_replacement", "Days until replaced", formats.count, numeric=True
                     ),
                 ],
                 "Champions and sponsors over time",
+                of=mart,
             )
 
 
@@ -418,21 +411,17 @@ def _usage(page: Page, chosen: str) -> None:
         page,
         reached,
         [
-            Column("measure_name", "The customer's measure", means=f"{mart}.measure_name"),
-            Column("baseline", "Before", _measure, f"{mart}.baseline", numeric=True),
-            Column("target", "Target", _measure, f"{mart}.target", numeric=True),
-            Column("value", "Measured", _measure, f"{mart}.value", numeric=True),
-            Column("unit", "Unit", means=f"{mart}.unit"),
-            Column("attainment", "Attained", formats.share, f"{mart}.attainment", numeric=True),
-            Column("measured_on", "On", formats.day, f"{mart}.measured_on", wrap=False),
-            Column(
-                "is_purchase_reason",
-                "Why they bought",
-                formats.yes_no,
-                f"{mart}.is_purchase_reason",
-            ),
+            Column("measure_name", "The customer's measure"),
+            Column("baseline", "Before", _measure, numeric=True),
+            Column("target", "Target", _measure, numeric=True),
+            Column("value", "Measured", _measure, numeric=True),
+            Column("unit", "Unit"),
+            Column("attainment", "Attained", formats.share, numeric=True),
+            Column("measured_on", "On", formats.day, wrap=False),
+            Column("is_purchase_reason", "Why they bought", formats.yes_no),
         ],
         "The customer's own measures of success",
+        of=mart,
     )
 
 
@@ -466,35 +455,20 @@ def _money(page: Page, chosen: str, who: pd.Series) -> None:
         page,
         terms,
         [
-            Column("cycle_number", "Term", formats.count, f"{mart}.cycle_number", numeric=True),
-            Column("started_on", "From", formats.day, f"{mart}.started_on", wrap=False),
-            Column("due_on", "Due", formats.day, f"{mart}.due_on", wrap=False),
-            Column("outcome", "Outcome", formats.words, f"{mart}.outcome"),
-            Column("due_arr_usd", "ARR due", formats.money, f"{mart}.due_arr_usd", numeric=True),
+            Column("cycle_number", "Term", formats.count, numeric=True),
+            Column("started_on", "From", formats.day, wrap=False),
+            Column("due_on", "Due", formats.day, wrap=False),
+            Column("outcome", "Outcome", formats.words),
+            Column("due_arr_usd", "ARR due", formats.money, numeric=True),
+            Column("renewed_arr_usd", "ARR renewed", formats.money, numeric=True),
+            Column("p_lost_at_d90", "Model, 90 days before", formats.share, numeric=True),
             Column(
-                "renewed_arr_usd",
-                "ARR renewed",
-                formats.money,
-                f"{mart}.renewed_arr_usd",
-                numeric=True,
+                "human_sign_today_at_d90", "We thought they would sign", formats.share, numeric=True
             ),
-            Column(
-                "p_lost_at_d90",
-                "Model, 90 days before",
-                formats.share,
-                f"{mart}.p_lost_at_d90",
-                numeric=True,
-            ),
-            Column(
-                "human_sign_today_at_d90",
-                "We thought they would sign",
-                formats.share,
-                f"{mart}.human_sign_today_at_d90",
-                numeric=True,
-            ),
-            Column("driver", "Why lost", formats.words, f"{mart}.driver_evidenced"),
+            Column("driver", "Why lost", formats.words, means="driver_evidenced"),
         ],
         "Contract terms",
+        of=mart,
     )
 
 

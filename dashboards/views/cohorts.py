@@ -123,11 +123,12 @@ def _survival(page: Page) -> None:
         [
             Column("name", "Group (accounts)"),
             Column("years", "Years", formats.count, numeric=True),
-            Column("survival", "Still there", formats.share, f"{MART}.survival_rate", True),
-            Column("low", "from", formats.share, f"{MART}.survival_low_rate", True),
-            Column("high", "to", formats.share, f"{MART}.survival_high_rate", True),
-            Column("at_risk", "Followed", formats.count, f"{MART}.logos_at_risk", True),
+            Column("survival", "Still there", formats.share, means="survival_rate", numeric=True),
+            Column("low", "from", formats.share, means="survival_low_rate", numeric=True),
+            Column("high", "to", formats.share, means="survival_high_rate", numeric=True),
+            Column("at_risk", "Followed", formats.count, means="logos_at_risk", numeric=True),
         ],
+        of=MART,
     )
     note(
         "Kaplan-Meier estimates with 95 % intervals (Greenwood); accounts too young to be seen are "

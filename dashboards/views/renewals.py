@@ -126,10 +126,10 @@ def _outlook(page: Page, as_of: date) -> None:
             ),
         ],
     )
-    if page.filters.region or page.filters.owner_id:
+    if page.filters.owner_id:
         note(
-            "The calendar is kept by segment and attention band: region and owner narrow the lists "
-            "of accounts, the flags and the drivers, not the calendar, its rates and surprises."
+            "Owner is who looked after the account when its contract came due; of what is still to "
+            "come, who does now."
         )
 
 
@@ -174,18 +174,17 @@ def _calendar(page: Page, period: Period) -> None:
         page,
         rows,
         [
-            Column("due_month", "Month", formats.month, f"{MART}.due_month", wrap=False),
-            Column("terms_due", "Contracts due", formats.count, f"{MART}.terms_due", numeric=True),
-            Column("due_usd", "Due", formats.money, f"{MART}.due_arr_usd", numeric=True),
+            Column("due_month", "Month", formats.month, wrap=False),
+            Column("terms_due", "Contracts due", formats.count, numeric=True),
+            Column("due_usd", "Due", formats.money, means="due_arr_usd", numeric=True),
+            Column("renewed_usd", "Renewed", formats.money, means="renewed_arr_usd", numeric=True),
+            Column("lost_usd", "Lost", formats.money, means="lost_arr_usd", numeric=True),
             Column(
-                "renewed_usd", "Renewed", formats.money, f"{MART}.renewed_arr_usd", numeric=True
+                "forecast_usd", "Forecast", formats.money, means="forecast_arr_usd", numeric=True
             ),
-            Column("lost_usd", "Lost", formats.money, f"{MART}.lost_arr_usd", numeric=True),
-            Column(
-                "forecast_usd", "Forecast", formats.money, f"{MART}.forecast_arr_usd", numeric=True
-            ),
-            Column("forecast_sd_usd", "±", formats.money, f"{MART}.forecast_sd_usd", numeric=True),
+            Column("forecast_sd_usd", "±", formats.money, numeric=True),
         ],
+        of=MART,
     )
     note(
         "Whiskers: forecast plus and minus one standard deviation, never below nothing or above "
@@ -203,28 +202,17 @@ def _next(page: Page) -> None:
         page,
         rows,
         [
-            Column("account_name", "Account", link=True, means=f"{risk}.account_name"),
-            Column("next_due_on", "Due", formats.day, f"{risk}.next_due_on", wrap=False),
-            Column("arr_usd", "ARR", formats.money, f"{risk}.arr_usd", numeric=True),
-            Column(
-                "p_lost_next_renewal",
-                "Chance of loss",
-                formats.share,
-                f"{risk}.p_lost_next_renewal",
-                numeric=True,
-            ),
-            Column(
-                "expected_loss_arr_usd",
-                "Expected loss",
-                formats.money,
-                f"{risk}.expected_loss_arr_usd",
-                numeric=True,
-            ),
-            Column("band", "Risk", formats.words, f"{risk}.band"),
-            Column("has_plan_owner", "Accountable owner", formats.yes_no, f"{risk}.has_plan_owner"),
-            Column("owner", "Account owner", means=f"{risk}.owner_id"),
+            Column("account_name", "Account", link=True),
+            Column("next_due_on", "Due", formats.day, wrap=False),
+            Column("arr_usd", "ARR", formats.money, numeric=True),
+            Column("p_lost_next_renewal", "Chance of loss", formats.share, numeric=True),
+            Column("expected_loss_arr_usd", "Expected loss", formats.money, numeric=True),
+            Column("band", "Risk", formats.words),
+            Column("has_plan_owner", "Accountable owner", formats.yes_no),
+            Column("owner", "Account owner", means="owner_id"),
         ],
         "Largest renewals of the next 90 days",
+        of=risk,
     )
 
 
@@ -360,12 +348,13 @@ def _drivers(page: Page, period: Period) -> None:
         page,
         shown,
         [
-            Column("name", "Driver", means=f"{mart}.driver_evidenced"),
+            Column("name", "Driver", means="driver_evidenced"),
             Column("renewals", "Renewals lost", formats.count, numeric=True),
-            Column("lost_usd", "ARR lost", formats.money, f"{mart}.lost_arr_usd", numeric=True),
+            Column("lost_usd", "ARR lost", formats.money, means="lost_arr_usd", numeric=True),
             Column("share", "Share of it", formats.share, numeric=True),
-            Column("owning_function", "Ours to answer for", _function, f"{mart}.owning_function"),
+            Column("owning_function", "Ours to answer for", _function),
         ],
+        of=mart,
     )
     st.caption(page.meaning(f"{mart}.driver_evidenced"))
 

@@ -191,24 +191,25 @@ def _retention(page: Page, period: Period) -> None:
         rows.sort_values("month", ascending=False),
         [
             Column("month", "Month", formats.month, wrap=False),
-            Column("nrr", "NRR", lambda v: formats.share(v, 1), f"{MART}.nrr_12m_rate", True),
-            Column("grr", "GRR", lambda v: formats.share(v, 1), f"{MART}.grr_12m_rate", True),
+            Column("nrr", "NRR", lambda v: formats.share(v, 1), means="nrr_12m_rate", numeric=True),
+            Column("grr", "GRR", lambda v: formats.share(v, 1), means="grr_12m_rate", numeric=True),
             Column(
                 "logo_churn",
                 "Logo churn",
                 lambda v: formats.share(v, 1),
-                f"{MART}.logo_churn_12m_rate",
+                means="logo_churn_12m_rate",
                 numeric=True,
             ),
-            Column("arr_usd", "ARR", formats.money, f"{MART}.closing_arr_usd", numeric=True),
+            Column("arr_usd", "ARR", formats.money, means="closing_arr_usd", numeric=True),
             Column(
                 "walked_out_usd",
                 "Walked out, 12 months",
                 formats.money,
-                f"{MART}.arr_walked_out_12m_usd",
+                means="arr_walked_out_12m_usd",
                 numeric=True,
             ),
         ],
+        of=MART,
     )
     note("The dashed line is 100 %: as much as a year before. The axis does not start at zero.")
 
@@ -254,35 +255,16 @@ def _bands(page: Page) -> None:
         page,
         rows,
         [
-            Column("attention_band", "Band", formats.words, f"{mart}.attention_band"),
-            Column("accounts", "Accounts", formats.count, f"{mart}.accounts", numeric=True),
-            Column(
-                "touches_per_account",
-                "Touches an account",
-                formats.number,
-                f"{mart}.touches_per_account",
-                numeric=True,
-            ),
-            Column("lost_arr_usd", "ARR lost", formats.money, f"{mart}.lost_arr_usd", numeric=True),
-            Column(
-                "lost_arr_share",
-                "of all lost",
-                formats.share,
-                f"{mart}.lost_arr_share",
-                numeric=True,
-            ),
-            Column(
-                "touch_share", "of all touches", formats.share, f"{mart}.touch_share", numeric=True
-            ),
-            Column(
-                "danger_ratio",
-                "Danger ratio",
-                lambda v: formats.number(v, 2),
-                f"{mart}.danger_ratio",
-                numeric=True,
-            ),
+            Column("attention_band", "Band", formats.words),
+            Column("accounts", "Accounts", formats.count, numeric=True),
+            Column("touches_per_account", "Touches an account", formats.number, numeric=True),
+            Column("lost_arr_usd", "ARR lost", formats.money, numeric=True),
+            Column("lost_arr_share", "of all lost", formats.share, numeric=True),
+            Column("touch_share", "of all touches", formats.share, numeric=True),
+            Column("danger_ratio", "Danger ratio", lambda v: formats.number(v, 2), numeric=True),
         ],
         "Attention bands",
+        of=mart,
     )
     note(
         f"The last four finished quarters ({quarters}), the whole company: bands are drawn over "
@@ -312,47 +294,40 @@ def _closes(page: Page) -> None:
         page,
         rows,
         [
-            Column("month", "Month", formats.month, f"{mart}.month", wrap=False),
-            Column("closed_on", "Closed on", formats.day, f"{mart}.closed_on", wrap=False),
-            Column("basis", "Basis", formats.words, f"{mart}.basis"),
+            Column("month", "Month", formats.month, wrap=False),
+            Column("closed_on", "Closed on", formats.day, wrap=False),
+            Column("basis", "Basis", formats.words),
             Column(
                 "reported_mrr_usd",
                 "Reported MRR",
                 formats.money_exact,
-                f"{mart}.reported_closing_mrr_usd",
+                means="reported_closing_mrr_usd",
                 numeric=True,
             ),
             Column(
                 "mrr_usd",
                 "MRR as known now",
                 formats.money_exact,
-                f"{mart}.closing_mrr_usd",
+                means="closing_mrr_usd",
                 numeric=True,
             ),
             Column(
                 "restated_usd",
                 "Difference",
                 formats.money_exact,
-                f"{mart}.restated_closing_mrr_usd",
+                means="restated_closing_mrr_usd",
                 numeric=True,
             ),
-            Column(
-                "restated_accounts",
-                "Accounts",
-                formats.count,
-                f"{mart}.restated_accounts",
-                numeric=True,
-            ),
+            Column("restated_accounts", "Accounts", formats.count, numeric=True),
             Column(
                 "reported_nrr",
                 "Reported NRR",
                 lambda v: formats.share(v, 1),
-                f"{mart}.reported_nrr_rate",
+                means="reported_nrr_rate",
                 numeric=True,
             ),
-            Column(
-                "nrr", "NRR now", lambda v: formats.share(v, 1), f"{mart}.nrr_rate", numeric=True
-            ),
+            Column("nrr", "NRR now", lambda v: formats.share(v, 1), means="nrr_rate", numeric=True),
         ],
         "Closed months",
+        of=mart,
     )

@@ -89,7 +89,8 @@ def _calls(page: Page, to_call: int) -> None:
         return
     many = st.toggle(f"All {to_call:,}", key="today_all", disabled=to_call <= 10)
     rows = page.ask(today.calls, page.filters, 500 if many else 10)
-    table(page, rows.assign(moved=rows.apply(_moved, axis=1)), _columns(), "Accounts to call first")
+    rows = rows.assign(moved=rows.apply(_moved, axis=1))
+    table(page, rows, _columns(), "Accounts to call first", MART)
     note(
         "In the order to call: news and standing reasons first, then by expected loss, nearness of "
         "the renewal, the want of an owner and what the customer is worth beyond its money. What a "
@@ -99,14 +100,14 @@ def _calls(page: Page, to_call: int) -> None:
 
 def _columns() -> list[Column]:
     return [
-        Column("priority_rank", "#", formats.count, f"{MART}.priority_rank", numeric=True),
-        Column("account_name", "Account", means=f"{MART}.account_name", link=True),
-        Column("why_today", "Why today", means=f"{MART}.why_today"),
-        Column("reason_1", "The risk is associated with", _reason, f"{MART}.reason_1"),
-        Column("moved", "Chance of loss", means=f"{MART}.p_lost_next_renewal", numeric=True),
-        Column("arr_usd", "ARR", formats.money, f"{MART}.arr_usd", numeric=True),
-        Column("next_due_on", "Due", formats.day, f"{MART}.next_due_on", wrap=False),
-        Column("owner", "Owner", means=f"{MART}.owner_id"),
+        Column("priority_rank", "#", formats.count, numeric=True),
+        Column("account_name", "Account", link=True),
+        Column("why_today", "Why today"),
+        Column("reason_1", "The risk is associated with", _reason),
+        Column("moved", "Chance of loss", means="p_lost_next_renewal", numeric=True),
+        Column("arr_usd", "ARR", formats.money, numeric=True),
+        Column("next_due_on", "Due", formats.day, wrap=False),
+        Column("owner", "Owner", means="owner_id"),
     ]
 
 
@@ -129,7 +130,8 @@ def _news(page: Page, now: pd.Series) -> None:
     if rows.empty:
         nothing(f"Nothing is new since {since}.")
         return
-    table(page, rows.assign(moved=rows.apply(_moved, axis=1)), _columns(), "What is new")
+    rows = rows.assign(moved=rows.apply(_moved, axis=1))
+    table(page, rows, _columns(), "What is new", MART)
 
 
 def _without_owner(page: Page, count: int) -> None:
@@ -142,34 +144,19 @@ def _without_owner(page: Page, count: int) -> None:
             page,
             page.ask(today.without_owner, page.filters),
             [
-                Column("account_name", "Account", link=True, means=f"{risk}.account_name"),
-                Column("plan", "Plan", means=f"{risk}.plan_type"),
+                Column("account_name", "Account", link=True),
+                Column("plan", "Plan", means="plan_type"),
+                Column("expected_loss_arr_usd", "Expected loss", formats.money, numeric=True),
+                Column("arr_usd", "ARR", formats.money, numeric=True),
+                Column("p_lost_next_renewal", "Chance of loss", formats.share, numeric=True),
                 Column(
-                    "expected_loss_arr_usd",
-                    "Expected loss",
-                    formats.money,
-                    f"{risk}.expected_loss_arr_usd",
-                    numeric=True,
+                    "p_sign_today_human", "We think they would sign", formats.share, numeric=True
                 ),
-                Column("arr_usd", "ARR", formats.money, f"{risk}.arr_usd", numeric=True),
-                Column(
-                    "p_lost_next_renewal",
-                    "Chance of loss",
-                    formats.share,
-                    f"{risk}.p_lost_next_renewal",
-                    numeric=True,
-                ),
-                Column(
-                    "p_sign_today_human",
-                    "We think they would sign",
-                    formats.share,
-                    f"{risk}.p_sign_today_human",
-                    numeric=True,
-                ),
-                Column("next_due_on", "Due", formats.day, f"{risk}.next_due_on", wrap=False),
-                Column("owner", "Account owner", means=f"{risk}.owner_id"),
+                Column("next_due_on", "Due", formats.day, wrap=False),
+                Column("owner", "Account owner", means="owner_id"),
             ],
             "Accounts at risk without an accountable owner",
+            of=risk,
         )
         if count > 10:
             note(f"The ten with the largest expected loss, of {count:,}.")

@@ -12,7 +12,21 @@ from dashboards.queries import trust
 
 FILTERS: frozenset[str] = frozenset()
 MART = "renewals.model_performance"
+CHECKS = "operations.checks"
 CARD = "model-card.md"
+#: Stage of the night -> what is checked there.
+STAGES = {
+    "loaded": "What the sources brought",
+    "built": "The tables made of it",
+    "scored": "The models behind the scores",
+}
+BROKEN = (
+    Column("outcome", "Outcome", formats.words),
+    Column("subject", "Table"),
+    Column("what_is_checked", "What must hold"),
+    Column("rows_at_fault", "Rows", formats.count, numeric=True),
+    Column("found", "What was found"),
+)
 BASES = {"live": "live", "walk_forward": "computed afterwards"}
 VOICES = {
     "next_renewal": "the model (next renewal)",
@@ -32,12 +46,12 @@ def show(page: Page) -> None:
         _card(page)
     with section("Are the sources fresh?"):
         _freshness(page)
+    with section("Did the checks hold?"):
+        _checks(page)
     with section("What was kept out, and what is unclear"):
         _kept_out(page)
     with section("What we do not know"):
         _unknowns(page)
-    with section("Tests and documentation"):
-        _beside(page)
 
 
 def _answer(page: Page) -> None:
@@ -69,6 +83,7 @@ def _answer(page: Page) -> None:
                 f"of {formats.count(scored['customers'])} customers",
                 "renewals.churn_risk.serves",
             ),
+            *_held(page),
             Figure(
                 "Facts known",
                 formats.share(scored["knowledge"]),
@@ -88,13 +103,28 @@ def _answer(page: Page) -> None:
                 "operations.rejects.rule",
             ),
             Figure(
-                "What-if statements that hold",
+                "What-if statements held",
                 f"{formats.count(proofs['reproduced'])} of {formats.count(proofs['scenarios'])}",
                 "recomputed every night",
                 "value.scenarios.is_reproduced",
             ),
         ],
     )
+
+
+def _held(page: Page) -> list[Figure]:
+    # A night that is gone back to may be older than the table.
+    sums = page.ask(trust.checked).sum() if page.night.has(CHECKS) else {"checks": 0}
+    if not sums["checks"]:
+        return []
+    return [
+        Figure(
+            "Checks that held",
+            formats.count(sums["passed"]),
+            f"of {formats.count(sums['checks'])} run",
+            f"{CHECKS}.outcome",
+        )
+    ]
 
 
 def _forecasters(page: Page) -> None:
@@ -132,38 +162,31 @@ def _forecasters(page: Page) -> None:
         page,
         rows,
         [
-            Column("who", "Who", means=f"{MART}.forecaster"),
-            Column("how", "Basis", means=f"{MART}.basis"),
-            Column("lead_bucket", "Days before due", means=f"{MART}.lead_bucket", wrap=False),
-            Column("renewals", "Renewals", formats.count, f"{MART}.renewals", numeric=True),
-            Column("mean_p_lost", "Said", formats.share, f"{MART}.mean_p_lost", numeric=True),
-            Column("base_rate", "Lost", formats.share, f"{MART}.base_rate", numeric=True),
-            Column(
-                "brier_skill",
-                "Skill",
-                lambda v: formats.number(v, 2),
-                f"{MART}.brier_skill",
-                numeric=True,
-            ),
-            Column(
-                "flagged_share", "Flagged", formats.share, f"{MART}.flagged_share", numeric=True
-            ),
+            Column("who", "Who", means="forecaster"),
+            Column("how", "Basis", means="basis"),
+            Column("lead_bucket", "Days before due", wrap=False),
+            Column("renewals", "Renewals", formats.count, numeric=True),
+            Column("mean_p_lost", "Said", formats.share, numeric=True),
+            Column("base_rate", "Lost", formats.share, numeric=True),
+            Column("brier_skill", "Skill", lambda v: formats.number(v, 2), numeric=True),
+            Column("flagged_share", "Flagged", formats.share, numeric=True),
             Column(
                 "flag_precision",
                 "Flagged and lost",
                 formats.share,
-                f"{MART}.flag_precision_rate",
+                means="flag_precision_rate",
                 numeric=True,
             ),
             Column(
                 "losses_flagged",
                 "Losses flagged",
                 formats.share,
-                f"{MART}.losses_flagged_rate",
+                means="losses_flagged_rate",
                 numeric=True,
             ),
         ],
         "Forecasts against outcomes",
+        of=MART,
     )
     note(
         "Over all quarters. Skill above 0 tells more about single customers than the average loss "
@@ -220,10 +243,11 @@ def _bands(page: Page) -> None:
         [
             Column("name", "Band, days before due, basis"),
             Column("renewals", "Renewals", formats.count, numeric=True),
-            Column("loss_rate", "Lost", formats.share, f"{MART}.high_band_loss_rate", True),
-            Column("low", "from", formats.share, f"{MART}.high_band_loss_rate_low", True),
-            Column("high", "to", formats.share, f"{MART}.high_band_loss_rate_high", True),
+            Column("loss_rate", "Lost", formats.share, means="high_band_loss_rate", numeric=True),
+            Column("low", "from", formats.share, means="high_band_loss_rate_low", numeric=True),
+            Column("high", "to", formats.share, means="high_band_loss_rate_high", numeric=True),
         ],
+        of=MART,
     )
 
 
@@ -252,28 +276,22 @@ def _freshness(page: Page) -> None:
         first = silent.iloc[0]
         lead(
             f"{formats.plural(len(silent), 'landed table')} of {len(connected)} brought no news "
-            f"for longer than normal: {first['source_name']} {first['table_name']} is "
+            f"for longer than normal: {first['source_name']}.{first['table_name']} is "
             f"{formats.count(first['lag_days'])} days old, "
             f"{formats.count(first['expected_lag_days'])} are normal."
         )
     columns = [
-        Column("source_name", "Source", means=f"{mart}.source_name"),
-        Column("table_name", "Table", means=f"{mart}.table_name"),
-        Column("newest_known_on", "Newest fact", formats.day, f"{mart}.newest_known_on"),
-        Column("lag_days", "Days old", formats.count, f"{mart}.lag_days", numeric=True),
-        Column(
-            "expected_lag_days",
-            "Days that are normal",
-            formats.count,
-            f"{mart}.expected_lag_days",
-            numeric=True,
-        ),
-        Column("state", "State", formats.words, f"{mart}.is_stale"),
+        Column("source_name", "Source"),
+        Column("table_name", "Table"),
+        Column("newest_known_on", "Newest fact", formats.day),
+        Column("lag_days", "Days old", formats.count, numeric=True),
+        Column("expected_lag_days", "Days that are normal", formats.count, numeric=True),
+        Column("state", "State", formats.words, means="is_stale"),
     ]
     if len(silent):
-        table(page, silent, columns, "Landed tables that are silent for too long")
+        table(page, silent, columns, "Landed tables that are silent for too long", mart)
     with st.expander(f"All {len(rows)} landed tables"):
-        table(page, rows, columns, "Landed tables and their newest facts")
+        table(page, rows, columns, "Landed tables and their newest facts", mart)
 
 
 def _kept_out(page: Page) -> None:
@@ -288,18 +306,18 @@ def _kept_out(page: Page) -> None:
         )
         mart = "operations.rejects"
         columns = [
-            Column("source_name", "Source", means=f"{mart}.source_name"),
-            Column("table_name", "Table", means=f"{mart}.table_name"),
-            Column("rule", "Rule broken", formats.words, f"{mart}.rule"),
-            Column("field", "Field", means=f"{mart}.field"),
+            Column("source_name", "Source"),
+            Column("table_name", "Table"),
+            Column("rule", "Rule broken", formats.words),
+            Column("field", "Field"),
             Column("faults", "Faults", formats.count, numeric=True),
-            Column("replayed", "Mended", formats.count, f"{mart}.is_replayed", numeric=True),
-            Column("remedy", "What to do", means=f"{mart}.remedy"),
+            Column("replayed", "Mended", formats.count, means="is_replayed", numeric=True),
+            Column("remedy", "What to do"),
         ]
-        table(page, rejects.head(5), columns, "Most frequent faults in rejected rows")
+        table(page, rejects.head(5), columns, "Most frequent faults in rejected rows", mart)
         if len(rejects) > 5:
             with st.expander(f"All {len(rejects)} kinds of fault"):
-                table(page, rejects, columns, "Faults in rejected rows")
+                table(page, rejects, columns, "Faults in rejected rows", mart)
     gaps = page.ask(trust.gaps)
     if len(gaps):
         with st.expander(f"{formats.count(gaps['gaps'].sum())} gaps in the sources, by kind"):
@@ -307,11 +325,12 @@ def _kept_out(page: Page) -> None:
                 page,
                 gaps,
                 [
-                    Column("gap_type", "Kind", formats.words, "operations.data_gaps.gap_type"),
-                    Column("object", "Of", formats.words, "operations.data_gaps.object"),
+                    Column("gap_type", "Kind", formats.words),
+                    Column("object", "Of", formats.words),
                     Column("gaps", "Gaps", formats.count, numeric=True),
                 ],
                 "Gaps in the sources",
+                of="operations.data_gaps",
             )
     late = page.ask(trust.restatements)
     if len(late):
@@ -321,13 +340,14 @@ def _kept_out(page: Page) -> None:
                 page,
                 late,
                 [
-                    Column("object", "What", formats.words, f"{mart}.object"),
-                    Column("change_type", "Change", formats.words, f"{mart}.change_type"),
-                    Column("late_rows", "Rows", formats.count, f"{mart}.late_rows", numeric=True),
+                    Column("object", "What", formats.words),
+                    Column("change_type", "Change", formats.words),
+                    Column("late_rows", "Rows", formats.count, numeric=True),
                     Column("months", "Months touched", formats.count, numeric=True),
-                    Column("newest_on", "Newest", formats.day, f"{mart}.last_known_on"),
+                    Column("newest_on", "Newest", formats.day, means="last_known_on"),
                 ],
                 "Late facts",
+                of=mart,
             )
     changes = page.ask(trust.schema_changes)
     if changes.empty:
@@ -338,15 +358,16 @@ def _kept_out(page: Page) -> None:
             page,
             changes,
             [
-                Column("first_seen_on", "Seen", formats.day, f"{mart}.first_seen_on"),
+                Column("first_seen_on", "Seen", formats.day),
                 Column("source_name", "Source"),
                 Column("table_name", "Table"),
-                Column("field", "Field", means=f"{mart}.field"),
-                Column("kind", "Change", formats.words, f"{mart}.kind"),
-                Column("outcome", "Outcome", formats.words, f"{mart}.outcome"),
-                Column("remedy", "What to do", means=f"{mart}.remedy"),
+                Column("field", "Field"),
+                Column("kind", "Change", formats.words),
+                Column("outcome", "Outcome", formats.words),
+                Column("remedy", "What to do"),
             ],
             "Sources that changed their shape",
+            of=mart,
         )
 
 
@@ -360,27 +381,14 @@ def _unknowns(page: Page) -> None:
             page,
             rows,
             [
-                Column("label", "Not known", formats.words, f"{mart}.label"),
-                Column(
-                    "accounts_unknown",
-                    "Accounts",
-                    formats.count,
-                    f"{mart}.accounts_unknown",
-                    numeric=True,
-                ),
-                Column(
-                    "unknown_share", "of all", formats.share, f"{mart}.unknown_share", numeric=True
-                ),
-                Column(
-                    "arr_unknown_usd",
-                    "ARR it hangs on",
-                    formats.money,
-                    f"{mart}.arr_unknown_usd",
-                    numeric=True,
-                ),
-                Column("remedy", "What to do", formats.words, f"{mart}.remedy"),
+                Column("label", "Not known", formats.words),
+                Column("accounts_unknown", "Accounts", formats.count, numeric=True),
+                Column("unknown_share", "of all", formats.share, numeric=True),
+                Column("arr_unknown_usd", "ARR it hangs on", formats.money, numeric=True),
+                Column("remedy", "What to do", formats.words),
             ],
             "Facts not known of customers",
+            of=mart,
         )
     missing = page.ask(trust.inputs_missing)
     if len(missing):
@@ -389,15 +397,47 @@ def _unknowns(page: Page) -> None:
                 page,
                 missing,
                 [
-                    Column("label", "Input", formats.words, f"{mart}.label"),
-                    Column("needed_by", "Empty without it", means=f"{mart}.needed_by"),
-                    Column("remedy", "What to do", formats.words, f"{mart}.remedy"),
+                    Column("label", "Input", formats.words),
+                    Column("needed_by", "Empty without it"),
+                    Column("remedy", "What to do", formats.words),
                 ],
                 "Inputs that are missing",
+                of=mart,
             )
 
 
-def _beside(page: Page) -> None:
+def _checks(page: Page) -> None:
+    counted = page.ask(trust.checked)
+    if counted.empty:
+        nothing("This night does not say what was checked. The next one will.")
+    else:
+        sums = counted[["checks", "passed", "warned", "failed"]].sum()
+        lead(
+            f"{formats.count(sums['checks'])} checks were run before this night was shown: "
+            f"{formats.count(sums['passed'])} passed, {formats.count(sums['warned'])} warned, "
+            f"{formats.count(sums['failed'])} failed."
+        )
+        broken = page.ask(trust.not_held)
+        if len(broken):
+            table(page, broken, BROKEN, "Checks that did not hold", of=CHECKS)
+        with st.expander("How many, by stage of the night"):
+            table(
+                page,
+                counted.assign(stage=counted["stage"].map(lambda name: STAGES.get(name, name))),
+                [
+                    Column("stage", "What was checked"),
+                    Column("checks", "Checks", formats.count, numeric=True),
+                    Column("passed", "Passed", formats.count, numeric=True),
+                    Column("warned", "Warned", formats.count, numeric=True),
+                    Column("failed", "Failed", formats.count, numeric=True),
+                ],
+                "Checks by stage of the night",
+                of=CHECKS,
+            )
+    note(
+        "A night is shown only after every blocking check of it has passed; when one fails, "
+        "readers keep the night before."
+    )
     links = [
         f"- [{label}](/beside/{name})"
         for name, label in BESIDE.items()
@@ -407,7 +447,3 @@ def _beside(page: Page) -> None:
         st.markdown("\n".join(links))
     else:
         nothing("This night was published without pages of its tests and models.")
-    note(
-        "A night is shown only after every blocking check of it has passed; when one fails, "
-        "readers keep the night before."
-    )

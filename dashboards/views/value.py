@@ -121,26 +121,27 @@ def _segments(page: Page) -> None:
         page,
         rows,
         [
-            Column("segment", "Segment", means=f"{MART}.segment"),
+            Column("segment", "Segment"),
             Column("customers", "Customers", formats.count, numeric=True),
-            Column("bond_price_usd", "Bond price", formats.money, f"{MART}.bond_price_usd", True),
-            Column("clv_usd", "CLV", formats.money, f"{MART}.clv_npv_usd", True),
+            Column("bond_price_usd", "Bond price", formats.money, numeric=True),
+            Column("clv_usd", "CLV", formats.money, means="clv_npv_usd", numeric=True),
             Column(
                 "potential_usd",
                 "Still to be sold",
                 formats.money,
-                f"{MART}.potential_10y_usd",
+                means="potential_10y_usd",
                 numeric=True,
             ),
             Column(
                 "expected_years",
                 "Expected years of ten",
                 formats.number,
-                f"{MART}.expected_months",
+                means="expected_months",
                 numeric=True,
             ),
         ],
         "Worth by segment",
+        of=MART,
     )
 
 
@@ -196,27 +197,22 @@ def _gaps(page: Page) -> None:
         rows,
         [
             Column("account_name", "Account", link=True),
-            Column("rank_gap", "Places gained", _signed, f"{MART}.rank_gap", numeric=True),
-            Column("clv_rank", "Place by money", formats.count, f"{MART}.clv_rank", numeric=True),
-            Column(
-                "true_value_rank",
-                "Place by true value",
-                formats.count,
-                f"{MART}.true_value_rank",
-                numeric=True,
-            ),
-            Column("clv_usd", "CLV", formats.money, f"{MART}.clv_npv_usd", numeric=True),
+            Column("rank_gap", "Places gained", _signed, numeric=True),
+            Column("clv_rank", "Place by money", formats.count, numeric=True),
+            Column("true_value_rank", "Place by true value", formats.count, numeric=True),
+            Column("clv_usd", "CLV", formats.money, means="clv_npv_usd", numeric=True),
             Column(
                 "true_value",
                 "True value",
                 lambda v: formats.number(v, 2),
-                f"{MART}.true_value_score",
+                means="true_value_score",
                 numeric=True,
             ),
-            Column("reason_1", "Mostly for", formats.words, f"{MART}.top_reason_1"),
-            Column("reason_2", "and", formats.words, f"{MART}.top_reason_2"),
+            Column("reason_1", "Mostly for", formats.words, means="top_reason_1"),
+            Column("reason_2", "and", formats.words, means="top_reason_2"),
         ],
         "Accounts whose place by true value differs most from that by money",
+        of=MART,
     )
 
 
@@ -389,13 +385,14 @@ def _scenarios(page: Page) -> None:
             page,
             written,
             [
-                Column("statement", "Statement", means=f"{mart}.statement"),
-                Column("convention", "Convention", means=f"{mart}.convention"),
-                Column("expected", "Expected", means=f"{mart}.expected_value", numeric=True),
-                Column("computed", "Computed", means=f"{mart}.computed_value", numeric=True),
-                Column("is_reproduced", "Holds", formats.yes_no, f"{mart}.is_reproduced"),
+                Column("statement", "Statement"),
+                Column("convention", "Convention"),
+                Column("expected", "Expected", means="expected_value", numeric=True),
+                Column("computed", "Computed", means="computed_value", numeric=True),
+                Column("is_reproduced", "Holds", formats.yes_no),
             ],
             "What-if statements",
+            of=mart,
         )
 
 

@@ -1,12 +1,13 @@
 """Group `published`: what readers see."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from orchestration import checks
 from orchestration.assets.scores import training_cutoff
 from orchestration.dbt import Dbt, DocsError
 from orchestration.installation import Installation, Night
@@ -20,18 +21,30 @@ NIGHT = dg.AssetKey(["published", "night"])
 HAND_BACK = dg.AssetKey(["published", "hand_back"])
 DATA_QUALITY = dg.AssetKey(["published", "data_quality"])
 POSTGRES = dg.AssetKey(["published", "postgres"])
+CHECKS = dg.AssetKey(checks.TABLE.split("."))
 DBT_DOCS = dg.AssetKey(["published", "dbt_docs"])
 CARD = "model-card.md"
 DOCS_PAGE = "pages/dbt-docs.html"
 
 
-def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
+def published_asset(
+    contracts: Sequence[MartContract],
+    manifest: Mapping[str, Any],
+    checked_before: Sequence[dg.AssetsDefinition],
+) -> dg.AssetsDefinition:
     """Return the step that publishes the marts of `contracts` and what lies beside them.
 
     One step, because readers see all of it or nothing: what lies beside the tables is made first,
     and shown with them by the same switch of the link.
+
+    Args:
+        contracts: the public marts.
+        manifest: of the dbt project, which says what its tests hold the marts to.
+        checked_before: the steps before, with their checks.
     """
-    marts = [dg.AssetKey([c.schema, c.name]) for c in contracts]
+    specs = {spec.key: spec for step in checked_before for spec in step.check_specs}
+    marts = [dg.AssetKey([c.schema, c.name]) for c in contracts if c.full_name != checks.TABLE]
+    of_checks = next((c for c in contracts if c.full_name == checks.TABLE), None)
     operations = [key for key in marts if key.path[0] == "operations"]
 
     @dg.multi_asset(
@@ -70,6 +83,17 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
                 ),
             ),
             dg.AssetSpec(
+                CHECKS,
+                group_name="published",
+                kinds={"duckdb", "parquet"},
+                deps=marts,
+                skippable=True,
+                description=(
+                    f"`{checks.TABLE}`: what was checked before the night is shown, and what was "
+                    "found."
+                ),
+            ),
+            dg.AssetSpec(
                 DBT_DOCS,
                 group_name="published",
                 kinds={"html"},
@@ -87,6 +111,10 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, installation: Installation, night: Night, dbt: Dbt
     ) -> Iterator[dg.MaterializeResult[Any]]:
         told = card(installation.models, night.date)
+        evaluated = checks.evaluated(context.instance, specs)
+        done = checks.rows(evaluated, manifest, installation.lake, specs)
+        if of_checks:
+            checks.write(installation.warehouse, of_checks, done)
         back = hand_back.hand_back(installation.warehouse, installation.published, night.date)
         quality = quality_page.page(installation.lake, installation.warehouse, night.date)
         beside = {CARD: told, hand_back.FILE: back.text, quality_page.FILE: quality}
@@ -125,6 +153,14 @@ def published_asset(contracts: Sequence[MartContract]) -> dg.AssetsDefinition:
                 "dagster/row_count": back.rows,
             },
         )
+        if of_checks:
+            yield dg.MaterializeResult(
+                asset_key=CHECKS,
+                metadata={
+                    "dagster/row_count": len(done),
+                    "did_not_hold": sum(check.outcome != checks.PASSED for check in done),
+                },
+            )
         for key, name in ((DATA_QUALITY, quality_page.FILE), (DBT_DOCS, DOCS_PAGE)):
             if name in beside:
                 yield dg.MaterializeResult(

@@ -84,7 +84,8 @@ def renewals(reader: Reader, database: Path) -> None:
         database,
         "select due_month, due_arr_usd::double as due, forecast_arr_usd::double as forecast,"
         " forecast_sd_usd::double as sd, renewed_arr_usd::double as renewed,"
-        " decided_arr_usd::double as decided, terms_due from renewals.renewal_calendar",
+        " decided_arr_usd::double as decided, terms_due from renewals.renewal_calendar"
+        " where terms_due > 0",
     )
     ahead = calendar[calendar["due_month"].between(at, at + pd.offsets.MonthEnd(2))]
     year = calendar[
@@ -280,7 +281,7 @@ def _account_as(reader: Reader, database: Path, row: dict[str, Any]) -> None:
 
 
 def trust(reader: Reader, database: Path) -> None:
-    """Knowledge, silence and rejects are the marts'; files beside the night are linked and open."""
+    """Knowledge, checks, silence and rejects are the marts'; files beside the night are linked."""
     risk = only(
         database,
         "select avg(knowledge_score) as known, count_if(serves = 'model') / count(*) as by_model"
@@ -295,6 +296,15 @@ def trust(reader: Reader, database: Path) -> None:
         database, "select count(*) from operations.rejects where not is_replayed"
     ).iat[0, 0]  # fmt: skip
     assert figures["Faults in rejected rows"][0] == formats.count(faults)
+    checks = frame(database, "select subject, outcome from operations.checks")
+    broken = checks[checks["outcome"] != "passed"]
+    assert figures["Checks that held"] == (
+        formats.count(len(checks) - len(broken)),
+        f"of {formats.count(len(checks))} run",
+    )
+    assert len(checks) > 250
+    listed = reader.rows("Checks that did not hold") if len(broken) else []
+    assert sorted(row[1] for row in listed) == sorted(broken["subject"])
     folder = database.parent
     linked = {
         str(link.get_attribute("href")).rsplit("/", 1)[-1]

@@ -25,11 +25,13 @@ AS_OF = date(2026, 1, 31)
 
 @cache
 def contracts() -> dict[str, Mapping[str, Any]]:
-    """Every mart by `schema.name`, as its YAML describes it."""
+    """Every published table by `schema.name`, as its YAML describes it."""
     found = {}
     for path in sorted(MARTS.glob("*/*.yml")):
-        for model in (yaml.safe_load(path.read_text()) or {}).get("models", []):
-            found[f"{path.parent.name}.{model['name']}"] = model
+        described = yaml.safe_load(path.read_text()) or {}
+        written = [table for source in described.get("sources", []) for table in source["tables"]]
+        for table in (*described.get("models", []), *written):
+            found[f"{path.parent.name}.{table['name']}"] = table
     return found
 
 

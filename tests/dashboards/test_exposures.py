@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
@@ -116,7 +117,7 @@ def test_a_page_reads_what_its_exposure_names(
     read = read_by(asked.pop(), night) | read_by(shared, night)
     schemas = {name.split(".")[1]: name for name in contracts()}
     named = {
-        schemas[ref.removeprefix("ref('").removesuffix("')")]
+        schemas[re.findall(r"'(\w+)'\)", ref)[0]]
         for ref in exposures[f"page_{entry.path}"]["depends_on"]
     }
     assert named == read

@@ -85,63 +85,81 @@ def test_bands_moved_are_counted_by_direction(folder: Path) -> None:
     assert moved == {"compared": 3, "risen": 1, "fallen": 1, "band_up": 1, "band_down": 1}
 
 
-def due(month: date, **given: Any) -> dict[str, Any]:
-    zero = ("terms_due", "terms_renewed", "terms_lost", "terms_undecided", "surprise_losses",
-            "surprise_losses_walk_forward", "surprise_losses_unscored", "due_arr_usd",
-            "decided_arr_usd", "renewed_arr_usd", "lost_arr_usd", "forecast_arr_usd",
-            "forecast_sd_usd")  # fmt: skip
+def term(month: date, outcome: str, **given: Any) -> dict[str, Any]:
     return {
         "due_month": month,
+        "due_on": month,
         "segment": "SMB",
-        "attention_band": "top",
-        **dict.fromkeys(zero, 0),
+        "outcome": outcome,
+        "is_lost": outcome == "lost",
+        "is_renewed": outcome.startswith("renewed"),
+        "surprise_basis": "none",
         **given,
     }
 
 
 def test_spreads_of_independent_renewals_add_as_squares(folder: Path) -> None:
+    """0.9 x 0.1 x 10^2 = 9 and 0.5 x 0.5 x 8^2 = 16: the root of both is 5."""
     february = date(2026, 2, 28)
     fill(
         folder,
-        "renewals.renewal_calendar",
+        "renewals.renewals",
         [
-            due(february, due_arr_usd=100, forecast_arr_usd=80, forecast_sd_usd=3),
-            due(february, segment="enterprise", due_arr_usd=50, forecast_sd_usd=4),
+            term(february, "open", due_arr_usd=10, p_renewed_now=0.9, region="EMEA", owner_id="1"),
+            term(february, "open", due_arr_usd=8, p_renewed_now=0.5, segment="enterprise"),
+            term(february, "renewed_expanded", due_arr_usd=100, kept_arr_usd=100),
+            term(february, "superseded", due_arr_usd=900),
         ],
     )
     night = opened(folder.parent)
-    both = only(renewals.outlook(night, ALL, february, february))
-    assert (both["due_usd"], both["forecast_usd"], both["forecast_sd_usd"]) == (150, 80, 5)
-    assert math.isnan(both["money_rate"])
-    one = only(renewals.outlook(night, Filters("SMB"), february, february))
-    assert one["forecast_sd_usd"] == 3
+    every = only(renewals.outlook(night, ALL, february, february))
+    assert (every["due_usd"], every["forecast_usd"]) == (118, 113)
+    assert every["forecast_sd_usd"] == pytest.approx(5)
+    assert (every["terms_due"], every["money_rate"]) == (3, 1)
+    for one in (Filters(region="EMEA"), Filters(owner_id="1"), Filters("SMB", region="EMEA")):
+        found = only(renewals.outlook(night, one, february, february))
+        assert (found["due_usd"], found["forecast_usd"]) == (10, 9)
+        assert found["forecast_sd_usd"] == pytest.approx(3)
+        assert math.isnan(found["money_rate"])
 
 
 def test_rates_are_of_the_twelve_months_up_to_each(folder: Path) -> None:
+    before, first, last = date(2024, 12, 31), date(2025, 1, 31), date(2025, 12, 31)
     fill(
         folder,
-        "renewals.renewal_calendar",
+        "renewals.renewals",
         [
-            due(date(2024, 12, 31), terms_lost=9, decided_arr_usd=900),
-            due(date(2025, 1, 31), terms_lost=1, decided_arr_usd=100),
-            due(date(2025, 12, 31), terms_renewed=3, decided_arr_usd=1100, renewed_arr_usd=900),
+            term(before, "lost", due_arr_usd=900),
+            term(first, "lost", due_arr_usd=100),
+            term(last, "renewed_flat", due_arr_usd=800, kept_arr_usd=800),
+            term(last, "renewed_contracted", due_arr_usd=300, kept_arr_usd=100),
+            term(last, "renewed_flat", due_arr_usd=0, kept_arr_usd=0, region="APAC"),
         ],
     )
-    rows = renewals.rates(opened(folder.parent), ALL, date(2025, 12, 31), date(2025, 12, 31))
+    night = opened(folder.parent)
+    rows = renewals.rates(night, ALL, last, last)
     assert rows.set_index("measure")["rate"].to_dict() == {"by logo": 0.75, "by money": 0.75}
+    apac = renewals.rates(night, Filters(region="APAC"), last, last)
+    assert list(apac["decided"]) == [1, 1]
 
 
 def test_surprises_are_shown_for_whole_quarters_that_have_ended(folder: Path) -> None:
+    october, december, january = date(2025, 10, 31), date(2025, 12, 31), date(2026, 1, 31)
+    seen = {"is_surprise_loss": False, "surprise_basis": "live"}
+    blind = {"is_surprise_loss": True, "surprise_basis": "live", "region": "EMEA"}
     fill(
         folder,
-        "renewals.renewal_calendar",
+        "renewals.renewals",
         [
-            due(date(2025, 10, 31), terms_lost=5, surprise_losses=2, surprise_losses_unscored=1),
-            due(date(2025, 12, 31), terms_lost=1),
-            due(date(2026, 1, 31), terms_lost=7),
+            *(term(october, "lost", **seen) for _ in range(2)),
+            *(term(october, "lost", **blind) for _ in range(2)),
+            term(october, "lost", is_surprise_loss=True, surprise_basis="none"),
+            term(december, "lost", **seen),
+            term(january, "lost", **seen),
         ],
     )
-    rows = renewals.surprises(opened(folder.parent), ALL, date(2025, 11, 30), date(2026, 1, 31))
+    night = opened(folder.parent)
+    rows = renewals.surprises(night, ALL, date(2025, 11, 30), january)
     assert set(rows["quarter_end_on"]) == {pd.Timestamp(2025, 12, 31)}
     assert rows.set_index("kind")["losses"].to_dict() == {
         "foreseen": 3,
@@ -149,6 +167,8 @@ def test_surprises_are_shown_for_whole_quarters_that_have_ended(folder: Path) ->
         "surprise (walk-forward scores)": 0,
         "surprise (no score yet)": 1,
     }
+    emea = renewals.surprises(night, Filters(region="EMEA"), date(2025, 11, 30), january)
+    assert emea["losses"].sum() == 2
 
 
 def test_drivers_are_shares_of_the_money_lost(folder: Path) -> None:
@@ -391,6 +411,29 @@ def test_band_intervals_are_wilsons_over_all_quarters(folder: Path) -> None:
     assert rows.loc["high", "loss_rate"] == pytest.approx(0.5)
     expected = proportion_confint(20, 40, 0.05, "wilson")
     assert tuple(rows.loc["high", ["low", "high"]]) == pytest.approx(expected, abs=1e-4)
+
+
+def test_checks_are_counted_by_stage_and_failures_come_first(folder: Path) -> None:
+    def check(stage: str, name: str, outcome: str, rows: int | None = None) -> dict[str, Any]:
+        return {"subject": "core.dim_accounts", "check_name": name, "stage": stage,
+                "outcome": outcome, "rows_at_fault": rows, "is_blocking": False}  # fmt: skip
+
+    fill(
+        folder,
+        "operations.checks",
+        [
+            check("scored", "drift", "warned"),
+            check("built", "unique", "passed", 0),
+            check("built", "known", "warned", 7),
+            check("loaded", "expectations", "failed", 3),
+        ],
+    )
+    night = opened(folder.parent)
+    counted = trust.checked(night).set_index("stage")
+    assert list(counted.index) == ["loaded", "built", "scored"]
+    assert list(counted.loc["built"]) == [2, 1, 1, 0]
+    assert list(trust.not_held(night)["outcome"]) == ["failed", "warned", "warned"]
+    assert trust.not_held(night)["rows_at_fault"].fillna(-1).tolist() == [3, 7, -1]
 
 
 def test_measures_of_forecasts_average_by_their_renewals(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,9 @@ import dagster as dg
 import duckdb
 import pytest
 
+from orchestration import checks
 from orchestration.assets.published import (
+    CHECKS,
     DATA_QUALITY,
     DBT_DOCS,
     DOCS_PAGE,
@@ -72,22 +75,52 @@ def installation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installatio
     return installation
 
 
+CHECKED = MartContract(
+    "operations",
+    "checks",
+    {
+        field.name: "boolean" if field.name == "is_blocking" else "varchar"
+        for field in dataclasses.fields(checks.Check)
+    },
+)
+
+
+@dg.asset_check(asset=dg.AssetKey(["scores", "history"]), description="Scores stand still.")
+def standing() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=False, severity=dg.AssetCheckSeverity.WARN, description="Two features drift."
+    )
+
+
+@dg.asset_check(asset=dg.AssetKey(["renewals", "churn_risk"]), name="each_account_once")
+def each_once() -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=True, metadata={"unique_id": "test.each", "dagster_dbt/failed_row_count": 0}
+    )
+
+
 def run(installation: Installation, dbt: Dbt, **how: Any) -> dg.ExecuteInProcessResult:
-    contracts = [MartContract("renewals", "churn_risk", COLUMNS)]
-    assets = [published_asset(contracts), postgres_asset(contracts)]
+    contracts = [MartContract("renewals", "churn_risk", COLUMNS), CHECKED]
+    rules = {"unique": [["account_id"]], "not_null": ["band"], "holds": {"a band has a score": ""}}
+    test = {"name": "each", "resource_type": "test", "test_metadata": {"kwargs": rules}}
+    manifest = {"nodes": {"test.each": test}}
+    before = [standing, each_once]
+    after = [published_asset(contracts, manifest, before), postgres_asset(contracts)]
     resources: dict[str, Any] = {
         "installation": installation,
         "night": Night(as_of=AS_OF.isoformat()),
         "dbt": dbt,
     }
     with dg.DagsterInstance.ephemeral() as instance:
-        return dg.materialize(assets, resources=resources, instance=instance, **how)
+        # A run that takes up a failed one repeats no check that has passed.
+        dg.materialize(before, instance=instance, selection=dg.AssetSelection.all_asset_checks())
+        return dg.materialize(after, resources=resources, instance=instance, **how)
 
 
 def test_readers_get_pages_and_hand_back_with_the_tables(installation: Installation) -> None:
     done = run(installation, Documented(installation=installation))
     keys = {event.asset_key for event in done.get_asset_materialization_events()}
-    assert keys == {NIGHT, HAND_BACK, DATA_QUALITY, DBT_DOCS}
+    assert keys == {NIGHT, HAND_BACK, DATA_QUALITY, DBT_DOCS, CHECKS}
     current = installation.published / "current"
     assert (current / DOCS_PAGE).read_text() == "documentation as of 2026-01-31"
     assert "night of 2026-01-31" in (current / quality_page.FILE).read_text()
@@ -95,10 +128,25 @@ def test_readers_get_pages_and_hand_back_with_the_tables(installation: Installat
     assert (current / "model-card.md").exists()
 
 
+def test_readers_can_ask_what_was_checked(installation: Installation) -> None:
+    """In words; a warning says what was found."""
+    done = run(installation, Documented(installation=installation))
+    assert done.success
+    with duckdb.connect(str(installation.published / "current" / "tenure.duckdb")) as night:
+        rows = night.execute("select * from operations.checks order by subject").fetchall()
+    assert rows == [
+        ("renewals.churn_risk", "each_account_once", "built",
+         "account_id names one row; band is never unknown; a band has a score",
+         "passed", "0", None, False),
+        ("scores.history", "standing", "scored", "Scores stand still.",
+         "warned", None, "Two features drift.", False),
+    ]  # fmt: skip
+
+
 def test_a_night_is_published_without_documentation_if_need_be(installation: Installation) -> None:
     done = run(installation, Undocumented(installation=installation))
     keys = {event.asset_key for event in done.get_asset_materialization_events()}
-    assert keys == {NIGHT, HAND_BACK, DATA_QUALITY}
+    assert keys == {NIGHT, HAND_BACK, DATA_QUALITY, CHECKS}
     current = installation.published / "current"
     assert (current / "tenure.duckdb").exists()
     assert not (current / DOCS_PAGE).exists()

@@ -4,7 +4,6 @@ renewals as (
     select
         account_id,
         due_month,
-        due_on,
         coalesce(segment, '(unknown)') as segment,
         coalesce(attention_band, '(none)') as attention_band,
         outcome,
@@ -15,6 +14,7 @@ renewals as (
         p_lost_at_d90,
         coalesce(expected_arr_multiple_at_d90, 1) as multiple_at_d90,
         p_lost_now,
+        p_renewed_now,
         coalesce(expected_arr_multiple_now, 1) as multiple_now,
         is_final,
         is_lost,
@@ -33,47 +33,30 @@ plans as (
     from {{ ref('churn_plans') }}
 ),
 
--- Where no score exists a renewal is expected as often as the segment has renewed in the year
--- behind us.
-recent_rates as (
-    select
-        segment,
-        sum(case when is_renewed then 1.0 else 0.0 end) / count(*) as renewal_rate
-    from renewals
-    where
-        (is_renewed or is_lost) and due_on <= {{ as_of_date() }}
-        and due_on > {{ months_after(as_of_date(), -12) }}
-    group by segment
-),
-
 expected as (
     select
-        renewals.due_month,
-        renewals.segment,
-        renewals.attention_band,
-        renewals.account_id,
-        renewals.outcome,
-        renewals.surprise_basis,
-        renewals.due_arr_usd,
-        renewals.kept_arr_usd,
-        renewals.expansion_at_renewal_usd,
-        renewals.p_lost_at_d90,
-        renewals.multiple_at_d90,
-        renewals.multiple_now,
-        renewals.is_lost,
-        renewals.is_renewed,
-        renewals.is_at_risk,
-        renewals.was_at_risk_d90,
-        renewals.is_surprise_loss,
-        renewals.is_renewed or renewals.is_lost as is_decided,
-        renewals.outcome in ('open', 'pending') as is_undecided,
-        renewals.outcome in ('open', 'pending') and renewals.p_lost_now is null as is_unscored,
-        case
-            when renewals.outcome in ('open', 'pending')
-                then coalesce(1 - renewals.p_lost_now, recent_rates.renewal_rate)
-        end as p_renew
+        due_month,
+        segment,
+        attention_band,
+        account_id,
+        outcome,
+        surprise_basis,
+        due_arr_usd,
+        kept_arr_usd,
+        expansion_at_renewal_usd,
+        p_lost_at_d90,
+        multiple_at_d90,
+        multiple_now,
+        is_lost,
+        is_renewed,
+        is_at_risk,
+        was_at_risk_d90,
+        is_surprise_loss,
+        is_renewed or is_lost as is_decided,
+        outcome in ('open', 'pending') as is_undecided,
+        outcome in ('open', 'pending') and p_lost_now is null as is_unscored,
+        p_renewed_now as p_renew
     from renewals
-    left join recent_rates on renewals.segment = recent_rates.segment
 ),
 
 counted as (

@@ -242,6 +242,23 @@ onboarded as (
     group by terms.contract_term_id
 ),
 
+-- Where no score exists a renewal is expected as often as the segment has renewed in the year
+-- behind us.
+recent_rates as (
+    select
+        coalesce(accounts.segment, '(unknown)') as segment,
+        sum(case when terms.outcome = 'lost' then 0.0 else 1.0 end) / count(*) as renewal_rate
+    from terms
+    left join accounts on terms.account_id = accounts.account_id
+    where
+        terms.outcome in (
+            'lost', 'renewed_expanded', 'renewed_flat', 'renewed_contracted', 'renewed_late'
+        )
+        and terms.due_on <= {{ as_of_date() }}
+        and terms.due_on > {{ months_after(as_of_date(), -12) }}
+    group by coalesce(accounts.segment, '(unknown)')
+),
+
 judged as (
     select
         contract_term_id,
@@ -318,6 +335,10 @@ select
         {{ stable('looks.p_lost_at_d' ~ lead) }} as p_lost_at_d{{ lead }},
     {%- endfor %}
     {{ stable('looks.p_lost_now') }} as p_lost_now,
+    case
+        when terms.outcome in ('open', 'pending')
+            then {{ stable('coalesce(1 - looks.p_lost_now, recent_rates.renewal_rate)') }}
+    end as p_renewed_now,
     {{ stable('looks.arr_multiple_at_d90') }} as expected_arr_multiple_at_d90,
     {{ stable('looks.arr_multiple_now') }} as expected_arr_multiple_now,
     {%- for lead in leads %}
@@ -368,6 +389,7 @@ inner join judged on terms.contract_term_id = judged.contract_term_id
 inner join evidence on terms.contract_term_id = evidence.contract_term_id
 cross join measuring
 left join accounts on terms.account_id = accounts.account_id
+left join recent_rates on coalesce(accounts.segment, '(unknown)') = recent_rates.segment
 left join touches on terms.contract_term_id = touches.contract_term_id
 left join owners_then
     on terms.contract_term_id = owners_then.contract_term_id and owners_then.newest_rank = 1
