@@ -2,6 +2,8 @@
 {% set window_days = 90 %}
 {# Days for which the time to a purchase is followed. #}
 {% set followed_days = 365 %}
+{# So many of the newest wins are looked at for what came so many days before. #}
+{% set wins_sampled, before_days = 50, 180 %}
 with
 
 events as (
@@ -137,6 +139,137 @@ responses as (
     group by trigger_type
 ),
 
+companies as (
+    select
+        account_id,
+        coalesce(segment, '(unknown)') as segment,
+        {{ utc_date('created_at') }} as known_from_on
+    from {{ ref('dim_accounts') }}
+    where not coalesce(is_test, false) and not coalesce(is_merged, false)
+),
+
+ranked_wins as (
+    select
+        purchases.opportunity_id,
+        purchases.account_id,
+        companies.segment,
+        {{ days_after('purchases.closed_on', 0 - before_days) }} as from_on,
+        purchases.closed_on,
+        row_number() over (
+            order by purchases.closed_on desc, purchases.opportunity_id asc
+        ) as newest_rank
+    from purchases
+    inner join companies on purchases.account_id = companies.account_id
+    where purchases.closed_on <= {{ as_of_date() }}
+),
+
+recent_wins as (
+    select
+        opportunity_id,
+        account_id,
+        segment,
+        from_on,
+        closed_on
+    from ranked_wins
+    where newest_rank <= {{ wins_sampled }}
+),
+
+-- Beside each win the companies of its segment that were known as long and bought nothing from so
+-- long before it until as many days after it as an event is followed for.
+buyers as (
+    select distinct
+        recent_wins.opportunity_id,
+        companies.account_id
+    from recent_wins
+    inner join purchases
+        on
+            purchases.closed_on >= recent_wins.from_on
+            and {{ days_after('recent_wins.closed_on', window_days) }} >= purchases.closed_on
+    inner join companies
+        on
+            purchases.account_id = companies.account_id
+            and recent_wins.segment = companies.segment
+            and companies.known_from_on <= recent_wins.from_on
+),
+
+buyer_counts as (
+    select
+        opportunity_id,
+        count(*) as companies
+    from buyers
+    group by opportunity_id
+),
+
+beside_wins as (
+    select
+        recent_wins.opportunity_id,
+        count(companies.account_id) - coalesce(max(buyer_counts.companies), 0) as companies
+    from recent_wins
+    left join companies
+        on
+            recent_wins.segment = companies.segment
+            and recent_wins.from_on >= companies.known_from_on
+    left join buyer_counts on recent_wins.opportunity_id = buyer_counts.opportunity_id
+    group by recent_wins.opportunity_id
+),
+
+looked_at as (
+    select
+        count(*) as wins,
+        sum(companies) as others
+    from beside_wins
+),
+
+before_wins as (
+    select distinct
+        recent_wins.opportunity_id,
+        events.trigger_type,
+        events.account_id
+    from recent_wins
+    inner join events
+        on
+            events.occurred_on >= recent_wins.from_on
+            and recent_wins.closed_on > events.occurred_on
+    inner join companies
+        on
+            events.account_id = companies.account_id
+            and recent_wins.segment = companies.segment
+            and companies.known_from_on <= recent_wins.from_on
+    where events.account_id <> recent_wins.account_id
+    union distinct
+    select
+        recent_wins.opportunity_id,
+        events.trigger_type,
+        events.account_id
+    from recent_wins
+    inner join events
+        on
+            recent_wins.account_id = events.account_id
+            and recent_wins.from_on <= events.occurred_on
+            and recent_wins.closed_on > events.occurred_on
+),
+
+precedents as (
+    select
+        before_wins.trigger_type,
+        count(case when before_wins.account_id = recent_wins.account_id then 1 end) as wins_with,
+        count(
+            case
+                when
+                    before_wins.account_id <> recent_wins.account_id
+                    and buyers.account_id is null
+                    then 1
+            end
+        ) as others_with
+    from before_wins
+    inner join recent_wins on before_wins.opportunity_id = recent_wins.opportunity_id
+    left join buyers
+        on
+            before_wins.opportunity_id = buyers.opportunity_id
+            and before_wins.account_id = buyers.account_id
+    group by before_wins.trigger_type
+),
+
 campaigns as (
     select
         campaign_id,
@@ -194,12 +327,22 @@ select
     ) }} as lift,
     {{ stable('responses.days_to_buy_p50') }} as days_to_buy_p50,
     {{ stable('responses.days_to_buy_p90') }} as days_to_buy_p90,
+    looked_at.wins as wins_sampled,
+    coalesce(precedents.wins_with, 0) as wins_with_event,
+    cast(looked_at.others as bigint) as others_sampled,
+    coalesce(precedents.others_with, 0) as others_with_event,
+    {{ stable(
+        '(1.0 * coalesce(precedents.wins_with, 0) / nullif(looked_at.wins, 0))'
+        ~ ' / nullif(1.0 * precedents.others_with / nullif(looked_at.others, 0), 0)'
+    ) }} as lift_before_wins,
     cast(null as double) as contact_to_lead_rate,
     cast(null as double) as contact_to_lead_vs_baseline_ratio,
     cast(null as decimal(18, 2)) as cost_per_lead_usd,
     cast(null as double) as cost_per_lead_vs_baseline_ratio
 from responses
+cross join looked_at
 left join baselines on responses.trigger_type = baselines.trigger_type
+left join precedents on responses.trigger_type = precedents.trigger_type
 union all
 select
     'campaign/' || campaigns.campaign_id as response_key,
@@ -224,6 +367,11 @@ select
     ) }} as lift,
     cast(null as double) as days_to_buy_p50,
     cast(null as double) as days_to_buy_p90,
+    cast(null as bigint) as wins_sampled,
+    cast(null as bigint) as wins_with_event,
+    cast(null as bigint) as others_sampled,
+    cast(null as bigint) as others_with_event,
+    cast(null as double) as lift_before_wins,
     {{ stable('1.0 * campaigns.members_responded / campaigns.members') }} as contact_to_lead_rate,
     {{ stable(
         '1.0 * campaigns.members_responded / campaigns.members'
