@@ -8,24 +8,41 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import dagster as dg
+import duckdb
 
-from orchestration import delivery, digest
+from orchestration import delivery, digest, summary
 from orchestration.delivery import AlertSettings, AlertSettingsError, Delivery
 from orchestration.installation import default_home
 from orchestration.jobs import NIGHTLY
-from publishing import headlines, nights
+from publishing import headlines, nights, postgres
+from publishing.nights import PublishError
 from publishing.publish import DATABASE, read_manifest
 
 ALERTED_TAG = "tenure/alerted"
+#: Characters of a reason that are told; all of it stands in the log.
+_REASON = 1500
 
 
-def failure_text(job: str, run_id: str, reason: str, failed_checks: Sequence[str] = ()) -> str:
-    """Return the message for a failed run; readers keep the last night that was sound."""
-    checks = "".join(f"Check failed: {name}\n" for name in sorted(failed_checks)[:20])
+def failure_text(
+    job: str, run_id: str, reason: str, shown: str, failed_checks: Sequence[str] = ()
+) -> str:
+    """Return the message for a failed run; `shown` says what readers see now."""
+    if len(reason) > _REASON:
+        reason = f"{reason[:_REASON].rstrip()} ..."
+    checks = "".join(f"{line}\n" for line in digest.listed(failed_checks))
     return (
         f"Tenure: {job} failed (run {run_id[:8]}). {reason}\n{checks}"
-        "Readers still see the last sound night. Details: the run's page in Dagster."
+        f"{shown} Details: the run's page in Dagster."
     )
+
+
+def seen(home: Path, run_id: str) -> str:
+    """Say what readers see after a run that failed."""
+    try:
+        with_postgres = postgres.load_settings(home) is not None
+    except PublishError:
+        with_postgres = True
+    return summary.seen(home / "published", run_id, with_postgres=with_postgres)
 
 
 def tell_failure(settings: AlertSettings, job: str, text: str) -> list[Delivery]:
@@ -48,20 +65,26 @@ def tell_digest(
     Returns:
         What became of it on each way; empty where it was told before or nothing was published.
     """
-    night = next(
-        (n for n in nights.nights(published) if read_manifest(n.path)["run_id"] == run_id), None
-    )
-    if night is None or not delivery.ways(settings):
-        return []
-    risks = headlines.new_risks(night.path / DATABASE)
-    announced = digest.subject(night.as_of, risks, failed_checks)
-    message = digest.text(night.as_of, risks, failed_checks)
-    return digest.tell_once(settings, published, night.as_of, announced, message)
+    ways = delivery.ways(settings)
+    try:
+        night = next(
+            (n for n in nights.nights(published) if read_manifest(n.path)["run_id"] == run_id), None
+        )
+        if night is None or not ways:
+            return []
+        risks = headlines.new_risks(night.path / DATABASE)
+        announced = digest.subject(night.as_of, risks, failed_checks)
+        message = digest.text(night.as_of, risks, failed_checks)
+        return digest.tell_once(settings, published, night.as_of, announced, message)
+    except (OSError, ValueError, duckdb.Error) as error:
+        # The night stands, told or not.
+        return [Delivery(way, f"it cannot be written ({type(error).__name__})") for way in ways]
 
 
 def undelivered(deliveries: Sequence[Delivery]) -> list[str]:
-    """Say of each way on which a message did not arrive why."""
-    return [f"The {d.way} did not get the message: {d.error}." for d in deliveries if d.error]
+    """Say of each way on which a message did not arrive, or not at everybody, why."""
+    lost = [f"The {d.way} did not get the message: {d.error}." for d in deliveries if d.error]
+    return lost + [f"The {d.way} got the message, but {d.remark}." for d in deliveries if d.remark]
 
 
 def failed_checks(instance: dg.DagsterInstance, run_id: str) -> list[str]:
@@ -87,9 +110,17 @@ def run_failure_alert(context: dg.RunFailureSensorContext) -> None:
     run = context.dagster_run
     if ALERTED_TAG in run.tags:
         return
+    home = default_home()
     checks = failed_checks(context.instance, run.run_id)
-    text = failure_text(run.job_name, run.run_id, context.failure_event.message or "", checks)
-    _log(context, lambda settings: tell_failure(settings, run.job_name, text))
+    reason = context.failure_event.message or ""
+    text = failure_text(run.job_name, run.run_id, reason, seen(home, run.run_id), checks)
+
+    def tell(settings: AlertSettings) -> list[Delivery]:
+        told = tell_failure(settings, run.job_name, text)
+        # What failed after the files were published keeps nobody from their news.
+        return told + tell_digest(settings, home / "published", run.run_id, checks)
+
+    _log(context, tell)
 
 
 @dg.run_status_sensor(

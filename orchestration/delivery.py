@@ -11,10 +11,12 @@ from __future__ import annotations
 import os
 import smtplib
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
+from email.utils import localtime, make_msgid
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -28,6 +30,10 @@ MAIL_FROM = "TENURE_ALERT_MAIL_FROM"
 SMTP = "TENURE_ALERT_SMTP"
 
 _TIMEOUT_SECONDS = 10
+#: Seconds to wait before another try.
+_WAITS = (1.0, 5.0)
+#: Of HTTP: too many requests, and a server that is in trouble for the moment.
+_PASSING = (429, 500, 502, 503, 504)
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 _PORTS = {"smtp": 587, "smtps": 465}
 
@@ -62,10 +68,25 @@ class AlertSettings:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What became of a message on one way: `error` is None when it arrived."""
+    """What became of a message on one way.
+
+    Attributes:
+        way: one of `ways`.
+        error: why it did not arrive; None when it did.
+        remark: what a person should know of one that did.
+    """
 
     way: str
     error: str | None = None
+    remark: str | None = None
+
+
+class _AnsweredError(Exception):
+    """The receiver answered, but not that it has got the message."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"answered {status}")
+        self.status = status
 
 
 class _Raw(BaseSettings):
@@ -136,34 +157,73 @@ def deliver(settings: AlertSettings, way: str, subject: str, text: str) -> Deliv
         subject: the line a mail is announced by; a webhook gets the text only.
         text: the message.
     """
-    try:
-        if way == "webhook" and settings.webhook is not None:
-            _post(settings.webhook, text)
-        elif way == "mail" and settings.mail is not None:
-            _send(settings.mail, subject, text)
-        else:
+    for wait in (*_WAITS, None):
+        try:
+            if way == "webhook" and settings.webhook is not None:
+                _post(settings.webhook, text)
+                return Delivery(way)
+            if way == "mail" and settings.mail is not None:
+                return Delivery(way, remark=_send(settings.mail, subject, text))
             return Delivery(way, "not set")
-    except (requests.RequestException, smtplib.SMTPException, OSError) as error:
-        # The words of an error may hold the address, and the address a secret.
-        return Delivery(way, _reason(error))
-    return Delivery(way)
+        except (
+            _AnsweredError,
+            requests.RequestException,
+            smtplib.SMTPException,
+            OSError,
+            ValueError,
+        ) as error:
+            if wait is None or not _may_pass(error):
+                # The words of an error may hold the address, and the address a secret.
+                return Delivery(way, _reason(error))
+        time.sleep(wait)
+    raise AssertionError("the last try returns")
+
+
+def _may_pass(error: Exception) -> bool:
+    """Say whether another try is worth it, and hardly brings the message twice."""
+    if isinstance(error, _AnsweredError):
+        return error.status in _PASSING
+    if isinstance(error, smtplib.SMTPResponseException):
+        return 400 <= error.smtp_code < 500
+    if isinstance(error, (ssl.SSLError, requests.exceptions.SSLError)):
+        return False
+    # Whoever is only slow may have got it.
+    if isinstance(error, (requests.Timeout, TimeoutError)):
+        return isinstance(error, requests.ConnectTimeout)
+    return isinstance(
+        error, (requests.ConnectionError, ConnectionError, smtplib.SMTPServerDisconnected)
+    )
 
 
 def _post(url: SecretStr, text: str) -> None:
-    """Post `{"text": ...}`, as Slack, Teams and Mattermost read it."""
+    """Post `{"text": ...}`, as Slack and Mattermost read it."""
     with requests.post(
-        url.get_secret_value(), json={"text": text}, timeout=_TIMEOUT_SECONDS, stream=True
+        url.get_secret_value(),
+        json={"text": text},
+        timeout=_TIMEOUT_SECONDS,
+        stream=True,
+        # Followed, a post becomes a get, and whatever answers it says that all is well.
+        allow_redirects=False,
     ) as response:
-        response.raise_for_status()
+        if not 200 <= response.status_code < 300:
+            raise _AnsweredError(response.status_code)
 
 
-def _send(mail: Mail, subject: str, text: str) -> None:
+def _send(mail: Mail, subject: str, text: str) -> str | None:
+    """Send to all receivers; returns what is to be said of those who were refused."""
     message = EmailMessage()
     message["From"], message["To"] = mail.sender, ", ".join(mail.receivers)
     message["Subject"] = subject
+    message["Date"] = localtime()
+    message["Message-ID"] = make_msgid(domain=mail.sender.rpartition("@")[2])
+    # Nobody's notice of absence is an answer to a machine.
+    message["Auto-Submitted"] = "auto-generated"
     message.set_content(text)
     with _connected(mail) as server:
-        server.send_message(message)
+        refused = server.send_message(message)
+    if not refused:
+        return None
+    return f"{len(refused)} of {len(mail.receivers)} receivers were refused"
 
 
 @contextmanager
@@ -195,8 +255,10 @@ def _split(name: str, address: str) -> tuple[str, str]:
 
 
 def _reason(error: Exception) -> str:
-    if isinstance(error, requests.HTTPError) and error.response is not None:
-        return f"answered {error.response.status_code}"
+    if isinstance(error, _AnsweredError):
+        return str(error)
+    if isinstance(error, (ssl.SSLError, requests.exceptions.SSLError)):
+        return "has no certificate that can be trusted"
     if isinstance(error, (requests.Timeout, TimeoutError)):
         return f"did not answer within {_TIMEOUT_SECONDS} s"
     if isinstance(error, smtplib.SMTPResponseException):

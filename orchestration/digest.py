@@ -18,6 +18,8 @@ from orchestration.delivery import AlertSettings, Delivery
 from publishing.headlines import NewRisk
 
 SHOWN = 10
+_CHECKS = 20
+_LONGEST = 120
 _TOLD = ".digests.json"
 _REMEMBERED_NIGHTS = 30
 
@@ -48,10 +50,18 @@ def text(as_of: date, risks: Sequence[NewRisk], failed_checks: Sequence[str]) ->
         lines.append(f"... and {len(risks) - SHOWN} more, in renewals.watchlist.")
     if failed_checks:
         lines.append("Checks that did not hold:")
-        lines += [f"• {name}" for name in sorted(failed_checks)]
+        lines += listed(failed_checks)
     elif not risks:
         lines.append("Every check held.")
     return "\n".join(lines)
+
+
+def listed(failed_checks: Sequence[str]) -> list[str]:
+    """Return a line a check, few and short enough to be read."""
+    lines = [f"• {_cut(name)}" for name in sorted(failed_checks)[:_CHECKS]]
+    if len(failed_checks) > _CHECKS:
+        lines.append(f"... and {len(failed_checks) - _CHECKS} more, in operations.checks.")
+    return lines
 
 
 def tell_once(
@@ -86,10 +96,10 @@ def tell_once(
 
 def _told(published: Path) -> dict[str, dict[str, str]]:
     try:
-        told: dict[str, dict[str, str]] = json.loads((published / _TOLD).read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        told = json.loads((published / _TOLD).read_text())
+    except (FileNotFoundError, ValueError):
         return {}
-    return told
+    return {way: nights for way, nights in dict(told).items() if isinstance(nights, dict)}
 
 
 def _note(published: Path, told: dict[str, dict[str, str]]) -> None:
@@ -104,7 +114,19 @@ def _line(risk: NewRisk) -> str:
         due = f", due {-risk.days_to_renewal} days ago"
     lost = "" if risk.p_lost is None else f", {risk.p_lost:.0%} likely to be lost"
     plan = "" if risk.has_plan_owner else ", nobody accountable for a plan"
-    return f"• {risk.account}: {_money(risk.arr_usd)} ARR{due}{lost}{plan}. {risk.why_today}"
+    words = f"{_money(risk.arr_usd)} ARR{due}{lost}{plan}. {risk.why_today}"
+    return f"• {_plain(risk.account)}: {words}"
+
+
+def _plain(name: str) -> str:
+    """Return a name from data as a chat shows it: no markup, no mention, one line."""
+    # `<!channel>` and `@here` in a name would call everybody; `<address|words>` hides an address.
+    spoken = " ".join(name.split()).translate({ord("<"): "‹", ord(">"): "›", ord("@"): "@\u200b"})
+    return _cut(spoken)
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
 
 
 def _money(amount: object) -> str:

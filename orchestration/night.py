@@ -69,15 +69,18 @@ def _run(
                 raise_on_error=False,
             )
         checks = alerts.failed_checks(instance, run_id)
+        told = []
         if result.success:
             say(summary.text(as_of, default_home(), watcher.facts, time.monotonic() - started))
-            told = alerts.tell_digest(alerted, default_home() / "published", run_id, checks)
         else:
             reason = "\n".join(watcher.facts.errors) or "See the log."
+            shown = alerts.seen(default_home(), run_id)
             told = alerts.tell_failure(
-                alerted, NIGHTLY, alerts.failure_text(NIGHTLY, run_id, reason, checks)
+                alerted, NIGHTLY, alerts.failure_text(NIGHTLY, run_id, reason, shown, checks)
             )
-            say(summary.failure_text(watcher.facts, reason, log))
+            say(summary.failure_text(watcher.facts, reason, log, shown))
+        # What failed after the files were published keeps nobody from their news.
+        told += alerts.tell_digest(alerted, default_home() / "published", run_id, checks)
         for line in alerts.undelivered(told):
             say(line)
         return 0 if result.success else EXIT_FAILED

@@ -1,6 +1,7 @@
 """The words a night ends with.
 
-Belongs here: layout of what was done and of the headlines. Must not be here: how a figure is found.
+Belongs here: layout of what was done and of the headlines, what readers see. Must not be here: how
+a figure is found.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from orchestration.progress import Facts
-from publishing import headlines
+from publishing import headlines, nights
 from publishing.headlines import Call, Headlines
+from publishing.publish import read_manifest
 
 WIDTH = 118
 
@@ -38,8 +40,8 @@ def text(as_of: date, home: Path, facts: Facts, seconds: float) -> str:
     return file.getvalue() if isinstance(file, io.StringIO) else ""
 
 
-def failure_text(facts: Facts, reason: str, log: Path) -> str:
-    """Return the closing words of a night that failed."""
+def failure_text(facts: Facts, reason: str, log: Path, shown: str) -> str:
+    """Return the closing words of a night that failed; `shown` as `seen` says it."""
     failed = [phase.title for phase in facts.phases if not phase.is_ok]
     lines = [
         "",
@@ -47,10 +49,39 @@ def failure_text(facts: Facts, reason: str, log: Path) -> str:
         reason,
         *(f"check failed: {name}" for name in facts.checks_failed[:20]),
         "",
-        "Readers still see the last sound night. Mend the cause and run again: loads that finished",
-        f"are kept. Full log: {log}",
+        shown,
+        f"Mend the cause and run again: loads that finished are kept. Full log: {log}",
     ]
     return "\n".join(lines)
+
+
+def seen(published: Path, run_id: str, *, with_postgres: bool) -> str:
+    """Say what readers see after a run that failed, of the files and of PostgreSQL.
+
+    Args:
+        published: the folder of nights.
+        run_id: the run; what it has published is shown although it failed afterwards.
+        with_postgres: whether nights are shown in PostgreSQL as well, which is its last step.
+    """
+    folder = nights.current(published)
+    if folder is None:
+        return "Nothing has been published yet."
+    night = read_manifest(folder)
+    as_of = night["as_of"]
+    if night["run_id"] == run_id:
+        text = f"The files were published: their readers see this night, of {as_of}."
+        if with_postgres:
+            text += (
+                " PostgreSQL shows what it showed before. When it answers again, "
+                f"`make rollback TO={as_of}` shows this night there without building it anew."
+            )
+        return text
+    if with_postgres:
+        return (
+            f"Readers of the files still see the night of {as_of}; PostgreSQL shows what it showed "
+            "before."
+        )
+    return f"Readers still see the night of {as_of}."
 
 
 def _work(facts: Facts) -> Table:

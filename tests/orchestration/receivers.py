@@ -18,7 +18,7 @@ from typing import Any, cast
 
 
 class Webhook(ThreadingHTTPServer):
-    """Keeps what is posted to it; answers `status`, after `delay_seconds`."""
+    """Keeps what is posted; answers the next of `statuses`, else `status`, after a delay."""
 
     daemon_threads = True
 
@@ -26,6 +26,7 @@ class Webhook(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Post)
         self.received: list[dict[str, Any]] = []
         self.status = 200
+        self.statuses: list[int] = []
         self.delay_seconds = 0.0
 
     @property
@@ -41,7 +42,7 @@ class _Post(BaseHTTPRequestHandler):
         assert self.headers["Content-Type"] == "application/json"
         server.received.append(json.loads(body))
         time.sleep(server.delay_seconds)
-        self.send_response(server.status)
+        self.send_response(server.statuses.pop(0) if server.statuses else server.status)
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
@@ -49,7 +50,7 @@ class _Post(BaseHTTPRequestHandler):
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """Speaks as much SMTP as a mail needs; refuses with `refusal` where that is set."""
+    """Speaks as much SMTP as a mail needs; refuses with `refusal`, and `refused` receivers."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -59,6 +60,7 @@ class MailServer(socketserver.ThreadingTCPServer):
         self.received: list[EmailMessage] = []
         self.logins = 0
         self.refusal = b""
+        self.refused: set[str] = set()
 
     @property
     def address(self) -> str:
@@ -87,6 +89,8 @@ class _Conversation(socketserver.StreamRequestHandler):
             elif word == b"QUIT":
                 self.wfile.write(b"221 bye\r\n")
                 return
+            elif word == b"RCPT" and any(name.encode() in line for name in server.refused):
+                self.wfile.write(b"550 nobody of that name\r\n")
             else:
                 refused = server.refusal and word == b"MAIL"
                 self.wfile.write(server.refusal if refused else b"250 ok\r\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from datetime import date
@@ -36,6 +37,12 @@ MARTS = {
     "has_plan_owner": "boolean",
     "priority_rank": "bigint",
 }
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tries follow each other at once."""
+    monkeypatch.setattr(delivery, "_WAITS", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -129,6 +136,28 @@ def test_what_did_not_arrive_is_said_and_tried_again(
     assert len(mail_server.received) == 1
 
 
+def test_a_receiver_in_trouble_is_asked_again_and_one_that_refuses_is_not(
+    webhook: Webhook, mail_server: MailServer
+) -> None:
+    to_webhook = AlertSettings(SecretStr(webhook.url))
+    webhook.statuses = [503, 429]
+    assert delivery.deliver(to_webhook, "webhook", "s", "t").error is None
+    assert len(webhook.received) == 3
+    for status in (404, 302):
+        webhook.received.clear()
+        webhook.statuses = [status]
+        assert delivery.deliver(to_webhook, "webhook", "s", "t").error == f"answered {status}"
+        assert len(webhook.received) == 1
+    mail_server.refused = {"cfo@vendor.com"}
+    done = delivery.deliver(AlertSettings(None, mail_to(mail_server)), "mail", "s", "t")
+    assert alerts.undelivered([done]) == [
+        "The mail got the message, but 1 of 2 receivers were refused."
+    ]
+    (mail,) = mail_server.received
+    assert (mail["Auto-Submitted"], mail["Message-ID"][-12:]) == ("auto-generated", "@vendor.com>")
+    assert mail["Date"]
+
+
 def test_a_slow_receiver_is_not_waited_for(
     webhook: Webhook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -209,12 +238,17 @@ def test_settings_come_from_the_file_and_are_checked(
 def test_a_failed_run_names_job_run_reason_and_checks(
     settings: AlertSettings, webhook: Webhook, mail_server: MailServer
 ) -> None:
-    text = alerts.failure_text("nightly", "0123456789", "a test failed", ["crm/accounts: keys"])
+    shown = "Readers still see the night of 2026-01-30."
+    text = alerts.failure_text(
+        "nightly", "0123456789", "a test failed", shown, ["crm/accounts: keys"]
+    )
     assert alerts.undelivered(alerts.tell_failure(settings, "nightly", text)) == []
     (posted,), (mail,) = webhook.received, mail_server.received
     assert "nightly failed (run 01234567). a test failed" in posted["text"]
-    assert "Check failed: crm/accounts: keys" in posted["text"]
-    assert "last sound night" in posted["text"]
+    assert "\n• crm/accounts: keys\nReaders still see the night of 2026-01-30." in posted["text"]
+    long = alerts.failure_text("nightly", "0", "x" * 9999, shown, ["c" * 999] * 30)
+    assert len(long) < 5000
+    assert "... and 10 more, in operations.checks." in long
     assert mail["Subject"] == "Tenure: nightly failed"
 
 
@@ -244,6 +278,50 @@ def test_a_quiet_night_says_so_and_a_loud_one_is_cut() -> None:
     text = digest.text(AS_OF, [RISK] * 14, [])
     assert text.count("• Acme Ltd") == 10
     assert text.endswith("... and 4 more, in renewals.watchlist.")
+
+
+def test_a_name_from_data_calls_nobody_and_forges_no_line() -> None:
+    hostile = dataclasses.replace(RISK, account="<!channel> @here\n• Beta: $1 ARR " + "x" * 200)
+    text = digest.text(AS_OF, [hostile], [])
+    assert "<" not in text
+    assert "@here" not in text
+    assert [line[0] for line in text.splitlines()[2:]] == ["•"]
+    assert len(text.splitlines()[2]) < 300
+
+
+def test_what_fails_after_the_files_keeps_nobody_from_the_digest(
+    webhook: Webhook, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL is down: the failure is told, what readers see of either, and the news."""
+
+    @dg.op
+    def show() -> None:
+        raise dg.Failure("PostgreSQL was not published")
+
+    @dg.job(name=NIGHTLY)
+    def job() -> None:
+        show()
+
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    monkeypatch.setenv(delivery.WEBHOOK, webhook.url)
+    monkeypatch.setenv("TENURE_PUBLISH_POSTGRES_DSN", "postgresql://u:s3cret@127.0.0.1:9/x")
+    monkeypatch.delenv("TENURE_ENV_FILE", raising=False)
+    with dg.DagsterInstance.ephemeral() as instance:
+        run = job.execute_in_process(instance=instance, raise_on_error=False)
+        publish_watchlist(tmp_path, FIRST, run_id=run.run_id)
+        (failure,) = run.filter_events(lambda event: event.is_failure and not event.step_key)
+        context = dg.build_run_status_sensor_context(
+            sensor_name="run_failure_alert",
+            dagster_event=failure,
+            dagster_instance=instance,
+            dagster_run=run.dagster_run,
+        ).for_run_failure()
+        alerts.run_failure_alert(context)
+    failed, news = (posted["text"] for posted in webhook.received)
+    assert "The files were published: their readers see this night, of 2026-01-31." in failed
+    assert "PostgreSQL shows what it showed before." in failed
+    assert "`make rollback TO=2026-01-31`" in failed
+    assert news.startswith("Tenure, night of 2026-01-31: 1 new risk.")
 
 
 def test_news_that_is_no_risk_is_not_told(tmp_path: Path) -> None:

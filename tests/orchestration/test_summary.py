@@ -6,12 +6,14 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration import summary
 from orchestration.progress import Facts, Phase
 from publishing import headlines
 from publishing.headlines import Call, Headlines
+from publishing.publish import MartContract, publish
 
 CALLS = (
     Call(
@@ -56,3 +58,27 @@ def test_what_was_done_is_told_and_fits_the_terminal(monkeypatch: pytest.MonkeyP
     # Rows are cut by columns, not by the terminal; paths may be longer than a line.
     rows = [line for line in told.splitlines() if not line.startswith("Published")]
     assert max(map(len, rows)) <= summary.WIDTH
+
+
+def test_after_a_failure_it_is_said_what_readers_see(tmp_path: Path) -> None:
+    def said(run_id: str, *, with_postgres: bool) -> str:
+        return summary.seen(tmp_path, run_id, with_postgres=with_postgres)
+
+    assert said("new", with_postgres=True) == "Nothing has been published yet."
+    warehouse = tmp_path / "tenure.duckdb"
+    with duckdb.connect(str(warehouse)) as connection:
+        connection.execute("create schema core; create table core.a as select 1 as n")
+    contract = MartContract("core", "a", {"n": "integer"})
+    publish(warehouse, tmp_path, [contract], as_of=date(2026, 1, 30), run_id="old")
+    assert said("new", with_postgres=False) == "Readers still see the night of 2026-01-30."
+    assert said("new", with_postgres=True) == (
+        "Readers of the files still see the night of 2026-01-30; PostgreSQL shows what it showed "
+        "before."
+    )
+    publish(warehouse, tmp_path, [contract], as_of=date(2026, 1, 31), run_id="new")
+    only_postgres = said("new", with_postgres=True)
+    assert "their readers see this night, of 2026-01-31. PostgreSQL shows what" in only_postgres
+    phases = [Phase("published__postgres", "Showing it in PostgreSQL")]
+    told = summary.failure_text(Facts(phases), "It is down.", Path("log"), only_postgres)
+    assert "The night failed in: Showing it in PostgreSQL." in told
+    assert only_postgres in told
