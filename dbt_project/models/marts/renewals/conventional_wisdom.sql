@@ -21,6 +21,21 @@
     'boomerang': "case terms.acquisition_origin when 'boomerang' then true"
         ~ " when 'new_prospect' then false end",
     'first_renewal': 'terms.cycle_number = 1',
+    'people_beside_use': 'case when usage.utilisation_rate >= 0.5 then'
+        ~ ' touches.two_way_director_touches_12m > 0'
+        ~ ' and coalesce(touches.days_since_two_way_director_touch <= 180, false) end',
+    'silent': 'case when voice.is_indifferent then true'
+        ~ ' when surveys.nps_last_score <= 6 then false end',
+    'measured': 'case when success.measures_defined is not null'
+        ~ ' then success.is_measured_within_90d end',
+    'reached': 'case when success.is_measured_within_90d then success.attainment >= 1 end',
+    'service_rescues': 'case when not success.is_primary_need_met'
+        ~ ' then relationships.user_csat >= 4 end',
+    'over_delivered': 'case when signals.competitor_signals_12m > 0'
+        ~ ' then success.attainment > 1 end',
+    'community': 'voice.community_engagements_12m > 0',
+    'social': 'touches.social_touches_12m > 0',
+    'merged': 'merged.first_merged_on is not null and merged.first_merged_on <= terms.observed_on',
 } %}
 with
 
@@ -64,6 +79,7 @@ touches as (
         observed_on,
         visits_12m,
         value_reports_12m,
+        social_touches_12m,
         two_way_director_touches_12m,
         days_since_two_way_director_touch
     from {{ ref('int_touch_account_months') }}
@@ -101,6 +117,44 @@ contracts as (
     from {{ ref('int_contract_account_months') }}
 ),
 
+success as (
+    select
+        account_id,
+        observed_on,
+        measures_defined,
+        attainment,
+        is_measured_within_90d,
+        is_primary_need_met
+    from {{ ref('int_success_account_months') }}
+),
+
+signals as (
+    select
+        account_id,
+        observed_on,
+        competitor_signals_12m
+    from {{ ref('int_signal_account_months') }}
+),
+
+voice as (
+    select
+        account_id,
+        month_end_on as observed_on,
+        community_engagements_12m,
+        is_indifferent
+    from {{ ref('voice') }}
+),
+
+-- Contracts came over from an account that was merged into this one.
+merged as (
+    select
+        surviving_account_id as account_id,
+        min(month) as first_merged_on
+    from {{ ref('fct_mrr_movements') }}
+    where movement_type = 'merge_transfer' and amount_usd > 0
+    group by surviving_account_id
+),
+
 quarters as (
     select
         cost_to_retain_per_arr,
@@ -123,7 +177,11 @@ seen as (
         terms.segment,
         terms.is_lost
     from terms
-    {% for part in ['relationships', 'touches', 'surveys', 'cases', 'usage', 'contracts'] -%}
+    left join merged on terms.account_id = merged.account_id
+    {% for part in [
+        'relationships', 'touches', 'surveys', 'cases', 'usage', 'contracts', 'success', 'signals',
+        'voice',
+    ] -%}
         left join {{ part }}
             on
                 terms.account_id = {{ part }}.account_id

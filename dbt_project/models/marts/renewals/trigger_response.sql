@@ -183,7 +183,7 @@ buyers as (
     from recent_wins
     inner join purchases
         on
-            purchases.closed_on >= recent_wins.from_on
+            recent_wins.from_on <= purchases.closed_on
             and {{ days_after('recent_wins.closed_on', window_days) }} >= purchases.closed_on
     inner join companies
         on
@@ -228,7 +228,7 @@ before_wins as (
     from recent_wins
     inner join events
         on
-            events.occurred_on >= recent_wins.from_on
+            recent_wins.from_on <= events.occurred_on
             and recent_wins.closed_on > events.occurred_on
     inner join companies
         on
