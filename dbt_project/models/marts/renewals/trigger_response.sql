@@ -189,7 +189,7 @@ buyers as (
         on
             purchases.account_id = companies.account_id
             and recent_wins.segment = companies.segment
-            and companies.known_from_on <= recent_wins.from_on
+            and recent_wins.from_on >= companies.known_from_on
 ),
 
 buyer_counts as (
@@ -234,7 +234,7 @@ before_wins as (
         on
             events.account_id = companies.account_id
             and recent_wins.segment = companies.segment
-            and companies.known_from_on <= recent_wins.from_on
+            and recent_wins.from_on >= companies.known_from_on
     where events.account_id <> recent_wins.account_id
     union distinct
     select
