@@ -2,6 +2,8 @@
 {% set hours_a_quarter = 480 %}
 {# A value report proves that the owner told the customer what it got, for so many days. #}
 {% set proof_days = 90 %}
+{# Quarters before and after a change of incentives or leaders that are held side by side. #}
+{% set quarters_around = 4 %}
 with
 
 month_ends as (
@@ -370,6 +372,40 @@ kept as (
         case scopes.scope when '(all)' then '(all)' else base.function end
 ),
 
+-- Four whole quarters on either side of each, without the quarter itself.
+around as (
+    select
+        kept.quarter_start_on,
+        kept.function,
+        {% for side, rows in [
+            ('before', quarters_around ~ ' preceding and 1 preceding'),
+            ('after', '1 following and ' ~ quarters_around ~ ' following'),
+        ] -%}
+            case
+                when
+                    count(case when quarters.quarter_end_on <= {{ as_of_date() }} then 1 end) over (
+                        partition by kept.function
+                        order by kept.quarter_start_on
+                        rows between {{ rows }}
+                    ) = {{ quarters_around }}
+                    then
+                        {{ stable(
+                            'sum(kept.mrr_now_usd) over (partition by kept.function'
+                            ~ ' order by kept.quarter_start_on rows between ' ~ rows ~ ')'
+                            ~ ' / nullif(sum(kept.mrr_before_usd) over (partition by kept.function'
+                            ~ ' order by kept.quarter_start_on rows between ' ~ rows ~ '), 0)'
+                        ) }}
+            end as net_retention_{{ side }}{{ ',' if not loop.last }}
+        {% endfor %}
+    from kept
+    inner join quarters on kept.quarter_start_on = quarters.quarter_start_on
+),
+
+owning_functions as (
+    select distinct function
+    from kept
+),
+
 won as (
     select
         cast({{ dbt.date_trunc('quarter', 'month') }} as date) as quarter_start_on,
@@ -521,6 +557,12 @@ select
     end as proof_share,
     {{ share_of('kept.mrr_now_usd', 'kept.mrr_before_usd') }} as owned_net_retention_rate,
     {{ share_of('kept.mrr_kept_usd', 'kept.mrr_before_usd') }} as owned_gross_retention_rate,
+    {% for side in ['before', 'after'] -%}
+        case
+            when owning_functions.function is null then all_around.net_retention_{{ side }}
+            else around.net_retention_{{ side }}
+        end as net_retention_4q_{{ side }}_rate,
+    {% endfor -%}
     cast(
         case
             when first_vps.first_vp_on <= quarters.quarter_end_on
@@ -547,13 +589,16 @@ cross join touches_recorded
 cross join incentives_recorded
 {% for part in [
     'paid_for', 'incentive_changes', 'spent', 'lost', 'touched', 'coverage', 'proven', 'kept',
-    'won', 'staffed', 'vp_changes',
+    'won', 'staffed', 'vp_changes', 'around',
 ] -%}
     left join {{ part }}
         on
             quarters.quarter_start_on = {{ part }}.quarter_start_on
             and functions.function = {{ part }}.function
 {% endfor -%}
+left join around as all_around
+    on quarters.quarter_start_on = all_around.quarter_start_on and all_around.function = '(all)'
+left join owning_functions on functions.function = owning_functions.function
 left join days_counted on quarters.quarter_start_on = days_counted.quarter_start_on
 left join first_vps on functions.function = first_vps.function
 left join totals on quarters.quarter_start_on = totals.quarter_start_on
