@@ -89,8 +89,11 @@ PROOFS: dict[str, dict[str, tuple[str, ...]]] = {
     "tests/truth/demo_planted.py::test_rip_and_replace_breaks_even_when_it_did": {
         "customer_value": ("rip_and_replace_breakeven_month", "cac_total_usd", "cac_paid_times"),
     },
+    "tests/truth/demo_planted.py::test_who_is_counted_by_a_metric_of_ours_leaves_more": {
+        "success_outcomes": ("alignment_loss_rate", "metric_alignment"),
+    },
     "tests/truth/demo_planted.py::test_expected_cash_is_what_came": {
-        "customer_value": ("bond_price_usd", "coupon_mrr_usd"),
+        "customer_value": ("bond_price_usd", "clv_npv_usd", "coupon_mrr_usd"),
     },
     "tests/truth/test_mess.py::test_duplicate_accounts": {"data_gaps": ("gap_type",)},
 }

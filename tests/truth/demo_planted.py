@@ -155,12 +155,36 @@ def test_rip_and_replace_breaks_even_when_it_did(case: Case, paid: pd.DataFrame)
     assert both["told"].median() > 12, "it takes more than a year"
 
 
-@pytest.mark.parametrize("day", LOOKED_FROM)
-def test_expected_cash_is_what_came(day: str, case: Case, paid: pd.DataFrame) -> None:
-    """The bond's coupons, paid until the first default in ten years: within sampling error."""
+def test_who_is_counted_by_a_metric_of_ours_leaves_more(case: Case) -> None:
+    """The segment whose measure is the vendor's and not its own: less success, more losses."""
     found = case.rows(
-        "select account_id, coupon_mrr_usd, bond_price_usd, clv_npv_usd from value.customer_value"
-        f" where month_end_on = date '{day}' and coupon_mrr_usd > 0 and bond_price_usd is not null"
+        "select distinct segment, is_customer_metric, alignment_renewals_decided as decided,"
+        " alignment_renewals_lost as lost, alignment_loss_rate from value.success_outcomes"
+        " where alignment_renewals_decided > 20 and is_customer_metric is not null"
+    )
+    rates = found.pivot_table("alignment_loss_rate", "segment", "is_customer_metric")
+    assert len(rates) == 3
+    assert (rates[False] > rates[True]).all()
+    said = case.rows("select is_customer_metric, metric_alignment from value.success_outcomes")
+    theirs = said["is_customer_metric"].eq(True)
+    assert set(said.loc[theirs, "metric_alignment"]) == {"customer_metric"}
+    assert said.loc[~theirs, "metric_alignment"].eq("misaligned").any()
+
+
+@pytest.mark.parametrize("value", ["bond_price_usd", "clv_npv_usd"])
+@pytest.mark.parametrize("day", LOOKED_FROM)
+def test_expected_cash_is_what_came(value: str, day: str, case: Case, paid: pd.DataFrame) -> None:
+    """What a customer pays, or leaves as profit, until the first default in ten years.
+
+    Within sampling error of the coupon, and of its margin less what it costs to serve.
+    """
+    found = case.rows(
+        "select account_id, coupon_mrr_usd, bond_price_usd, clv_npv_usd, coupon_mrr_usd"
+        " * gross_margin_rate - cost_to_serve_usd_per_month as profit_usd"
+        " from value.customer_value inner join core.dim_accounts using (account_id)"
+        " inner join seeds.value_assumptions as assumptions"
+        " on assumptions.segment = coalesce(dim_accounts.segment, '(unknown)')"
+        f" where month_end_on = date '{day}' and coupon_mrr_usd > 0 and {value} is not null"
     )
     assert len(found) > 100
     first = pd.Timestamp(day).year * 12 + pd.Timestamp(day).month
@@ -168,9 +192,10 @@ def test_expected_cash_is_what_came(day: str, case: Case, paid: pd.DataFrame) ->
     months = months[range(first, first + HORIZON_MONTHS)]
     alive = np.cumprod(months.to_numpy() > 0.0, axis=1)
     worth = (1.0 + DISCOUNT) ** (-np.arange(HORIZON_MONTHS) / 12.0)
-    coupon = found["coupon_mrr_usd"].to_numpy(dtype=float)
+    monthly = "coupon_mrr_usd" if value == "bond_price_usd" else "profit_usd"
+    coupon = found[monthly].to_numpy(dtype=float)
     came: F64 = (alive * coupon[:, None] * worth).sum(axis=1)
-    expected = found["bond_price_usd"].to_numpy(dtype=float)
+    expected = found[value].to_numpy(dtype=float)
     rng = np.random.default_rng(0)
     drawn = rng.integers(0, len(found), (1000, len(found)))
     low, high = np.percentile(came[drawn].sum(axis=1) / expected[drawn].sum(axis=1), [2.5, 97.5])
