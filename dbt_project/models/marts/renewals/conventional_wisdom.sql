@@ -67,6 +67,7 @@ relationships as (
     select
         account_id,
         observed_on,
+        disconnection_index,
         user_csat,
         is_champion_or_sponsor_missing,
         is_single_threaded
@@ -155,6 +156,30 @@ merged as (
     group by surviving_account_id
 ),
 
+advocacy as (
+    select
+        account_id,
+        occurred_on
+    from {{ ref('fct_advocacy') }}
+    where account_id is not null
+),
+
+advocacy_recorded as (
+    select min(occurred_on) as from_on
+    from advocacy
+),
+
+-- Whoever spoke for us in the year after the look.
+spoken as (
+    select distinct terms.contract_term_id
+    from terms
+    inner join advocacy
+        on
+            terms.account_id = advocacy.account_id
+            and terms.observed_on < advocacy.occurred_on
+            and {{ days_after('terms.observed_on', 365) }} >= advocacy.occurred_on
+),
+
 quarters as (
     select
         cost_to_retain_per_arr,
@@ -174,9 +199,18 @@ seen as (
         {% for belief, exposure in exposures.items() -%}
             {{ exposure }} as {{ belief }},
         {% endfor -%}
+        relationships.disconnection_index < 0.5 and success.attainment >= 0.5 as by_product,
+        case
+            when
+                terms.observed_on >= advocacy_recorded.from_on
+                and {{ days_after('terms.observed_on', 365) }} <= {{ as_of_date() }}
+                then spoken.contract_term_id is not null
+        end as has_spoken,
         terms.segment,
         terms.is_lost
     from terms
+    cross join advocacy_recorded
+    left join spoken on terms.contract_term_id = spoken.contract_term_id
     left join merged on terms.account_id = merged.account_id
     {% for part in [
         'relationships', 'touches', 'surveys', 'cases', 'usage', 'contracts', 'success', 'signals',
@@ -201,6 +235,15 @@ compared as (
         where {{ belief }} is not null
         {{ 'union all' if not loop.last }}
     {%- endfor %}
+    union all
+    -- Here what follows is no loss: they speak for us.
+    select
+        'by_product' as belief_id,
+        segment as stratum,
+        has_spoken as is_lost,
+        by_product as is_exposed
+    from seen
+    where by_product is not null and has_spoken is not null
 ),
 
 strata as (
@@ -236,7 +279,9 @@ summed as (
 effects as (
     select
         belief_id,
-        'share of renewals lost' as unit,
+        case belief_id
+            when 'by_product' then 'share that spoke for us' else 'share of renewals lost'
+        end as unit,
         terms_exposed,
         terms_unexposed,
         losses_exposed + losses_unexposed as losses,
