@@ -1,12 +1,12 @@
 {# Which dimensions give most to an account's value, without sorting: dimensions are few, rows are many. #}
 
-{# What each dimension gives, NULL where nothing, and its label. #}
+{# What each dimension gives, NULL where nothing or where there is no score, and its label. #}
 {% macro labelled_points(dimensions) -%}
     {% for dimension in dimensions -%}
         case
-            when scored.v_{{ dimension }} > 0
+            when scored.true_value_score is not null and scored.v_{{ dimension }} > 0
                 then weights.{{ dimension }} * scored.v_{{ dimension }}
-        end as {{ dimension }},
+        end as {{ dimension }}_points,
         weights.{{ dimension }}_label{{ ',' if not loop.last }}
     {% endfor %}
 {%- endmacro %}
@@ -15,13 +15,13 @@
 {% macro places_among(dimensions) -%}
     {% for dimension in dimensions -%}
         case
-            when {{ dimension }} is not null
+            when {{ dimension }}_points is not null
                 then 1
                 {%- for other in dimensions if other != dimension %}
                 + case
-                    when {{ other }} > {{ dimension }} then 1
+                    when {{ other }}_points > {{ dimension }}_points then 1
                     when
-                        {{ other }} = {{ dimension }}
+                        {{ other }}_points = {{ dimension }}_points
                         and {{ other }}_label < {{ dimension }}_label
                         then 1
                     else 0

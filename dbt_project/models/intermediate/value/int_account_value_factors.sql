@@ -72,68 +72,97 @@ numbers as (
     {{ thousand_numbers() }}
 ),
 
-spans as (
-    select
-        accounts.account_id,
-        accounts.observed_on,
-        numbers.n as span_number,
-        accounts.discount_factor,
-        accounts.is_evergreen,
-        case
-            when numbers.n = 0 then 0.0 else accounts.first_span_months + 12.0 * (numbers.n - 1)
-        end
-            as starts_at_month,
-        case
-            when numbers.n = 0 then accounts.first_span_months
-            else least(
-                    12.0,
-                    accounts.horizon_months - accounts.first_span_months - 12.0 * (numbers.n - 1)
-                )
-        end as span_months,
-        -- Kept at the renewal that ends the span.
-        case
-            when numbers.n = 0 then 1.0 - accounts.p_lost
-            else {{ sbg_renewal_rate(
-                'accounts.alpha', 'accounts.beta', '(accounts.cycle_number + numbers.n)'
-            ) }}
-        end as kept_share
+-- What follows the next renewal is the same for all of the same fit, cycle and dates.
+futures as (
+    select distinct
+        alpha,
+        beta,
+        cycle_number,
+        is_evergreen,
+        first_span_months,
+        discount_factor,
+        horizon_months
     from accounts
-    inner join numbers
-        on
-            numbers.n < {{ most_spans }}
-            and (
-                numbers.n = 0
-                or accounts.first_span_months + 12.0 * (numbers.n - 1) < accounts.horizon_months
-            )
-    where accounts.alpha is not null or accounts.p_lost is not null
+    where alpha is not null
 ),
 
-survived as (
+fits as (
+    select distinct
+        alpha,
+        beta,
+        cycle_number
+    from futures
+),
+
+renewals as (
     select
-        *,
-        -- A certain loss has no logarithm; the smallest share stands for none.
+        fits.alpha,
+        fits.beta,
+        fits.cycle_number,
+        numbers.n as span_number,
+        {{ sbg_renewal_rate('fits.alpha', 'fits.beta', '(fits.cycle_number + numbers.n)') }}
+            as kept_share
+    from fits
+    inner join numbers on numbers.n > 0 and numbers.n < {{ most_spans }}
+),
+
+-- Of those kept at the next renewal, the share that a later span begins with. A certain loss has
+-- no logarithm; the smallest share stands for none.
+chains as (
+    select
+        alpha,
+        beta,
+        cycle_number,
+        span_number,
+        kept_share,
         coalesce(
             exp(sum(ln(greatest(kept_share, 1e-12))) over (
-                partition by account_id, observed_on
+                partition by alpha, beta, cycle_number
                 order by span_number
                 rows between unbounded preceding and 1 preceding
             )), 1.0
-        ) as survival_at_start,
-        case
-            when is_evergreen and span_months > 0
-                then power(
-                        greatest(kept_share, 1e-12),
-                        1.0 / case when span_number = 0 then span_months else 12.0 end
-                    )
-            else 1.0
-        end as kept_each_month
-    from spans
+        ) as survival_at_start
+    from renewals
 ),
 
-priced as (
+later_spans as (
     select
-        account_id,
-        observed_on,
+        futures.alpha,
+        futures.beta,
+        futures.cycle_number,
+        futures.is_evergreen,
+        futures.first_span_months,
+        futures.discount_factor,
+        futures.horizon_months,
+        chains.survival_at_start,
+        futures.first_span_months + 12.0 * (chains.span_number - 1) as starts_at_month,
+        least(
+            12.0,
+            futures.horizon_months - futures.first_span_months - 12.0 * (chains.span_number - 1)
+        ) as span_months,
+        case
+            when futures.is_evergreen then power(greatest(chains.kept_share, 1e-12), 1.0 / 12.0)
+            else 1.0
+        end as kept_each_month
+    from futures
+    inner join chains
+        on
+            futures.alpha = chains.alpha
+            and futures.beta = chains.beta
+            and futures.cycle_number = chains.cycle_number
+    where
+        futures.first_span_months + 12.0 * (chains.span_number - 1) < futures.horizon_months
+),
+
+later_priced as (
+    select
+        alpha,
+        beta,
+        cycle_number,
+        is_evergreen,
+        first_span_months,
+        discount_factor,
+        horizon_months,
         survival_at_start * power(discount_factor, starts_at_month)
         * ({{ annuity('discount_factor * kept_each_month', 'span_months') }})
             as present_value_factor,
@@ -143,19 +172,70 @@ priced as (
                 then survival_at_start
                     * power(kept_each_month, least(12.0 - starts_at_month, span_months))
         end as survival_12m
-    from survived
+    from later_spans
+),
+
+later as (
+    select
+        alpha,
+        beta,
+        cycle_number,
+        is_evergreen,
+        first_span_months,
+        discount_factor,
+        horizon_months,
+        {{ exact_sum('present_value_factor') }} as present_value_factor,
+        {{ exact_sum('expected_months') }} as expected_months,
+        -- Survival only falls, so the lowest value reached by month 12 is the one at month 12.
+        min(survival_12m) as survival_12m
+    from later_priced
+    group by
+        alpha,
+        beta,
+        cycle_number,
+        is_evergreen,
+        first_span_months,
+        discount_factor,
+        horizon_months
+),
+
+first_spans as (
+    select
+        *,
+        greatest(1.0 - p_lost, 1e-12) as kept_share,
+        case
+            when is_evergreen and first_span_months > 0
+                then power(greatest(1.0 - p_lost, 1e-12), 1.0 / first_span_months)
+            else 1.0
+        end as kept_each_month
+    from accounts
 ),
 
 summed as (
     select
-        account_id,
-        observed_on,
-        sum({{ exact('present_value_factor') }}) as present_value_factor,
-        sum({{ exact('expected_months') }}) as expected_months,
-        -- Survival only falls, so the lowest value reached by month 12 is the one at month 12.
-        min(survival_12m) as survival_12m
-    from priced
-    group by account_id, observed_on
+        first_spans.account_id,
+        first_spans.observed_on,
+        {{ annuity(
+            'first_spans.discount_factor * first_spans.kept_each_month',
+            'first_spans.first_span_months'
+        ) }} + coalesce(first_spans.kept_share * later.present_value_factor, 0.0)
+            as present_value_factor,
+        {{ annuity('first_spans.kept_each_month', 'first_spans.first_span_months') }}
+        + coalesce(first_spans.kept_share * later.expected_months, 0.0) as expected_months,
+        least(
+            power(first_spans.kept_each_month, least(12.0, first_spans.first_span_months)),
+            coalesce(first_spans.kept_share * later.survival_12m, 1.0)
+        ) as survival_12m
+    from first_spans
+    left join later
+        on
+            first_spans.alpha = later.alpha
+            and first_spans.beta = later.beta
+            and first_spans.cycle_number = later.cycle_number
+            and first_spans.is_evergreen = later.is_evergreen
+            and first_spans.first_span_months = later.first_span_months
+            and first_spans.discount_factor = later.discount_factor
+            and first_spans.horizon_months = later.horizon_months
 )
 
 select

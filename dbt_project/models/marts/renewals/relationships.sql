@@ -8,6 +8,8 @@
 {% set least_known = 0.5 %}
 {# Disconnection from which the relationship itself is at risk. #}
 {% set at_risk_from = 0.5 %}
+{# Months are counted from year 0. #}
+{% set after_all_months = 120000 %}
 with
 
 observations as (
@@ -228,8 +230,7 @@ visited as (
     group by observations.account_id, observations.observed_on
 ),
 
--- Who of us an executive saw last: texts of this kind sort by day, and what became visible in a
--- month is carried forward from there.
+-- Who of us an executive saw last: texts of this kind sort by day.
 exec_touches as (
     select
         account_id,
@@ -241,32 +242,21 @@ exec_touches as (
     group by account_id, {{ month_index('visible_on') }}
 ),
 
-exec_months as (
-    select
-        account_id,
-        month_number
-    from observations
-    union distinct
-    select
-        account_id,
-        month_number
-    from exec_touches
-),
-
+-- What became visible in a month stands until something newer does.
 last_exec_touches as (
     select
-        exec_months.account_id,
-        exec_months.month_number,
-        max(exec_touches.touch_key) over (
-            partition by exec_months.account_id
-            order by exec_months.month_number
+        account_id,
+        month_number as from_month_number,
+        lead(month_number, 1, {{ after_all_months }}) over (
+            partition by account_id
+            order by month_number
+        ) as until_month_number,
+        max(touch_key) over (
+            partition by account_id
+            order by month_number
             rows unbounded preceding
         ) as touch_key
-    from exec_months
-    left join exec_touches
-        on
-            exec_months.account_id = exec_touches.account_id
-            and exec_months.month_number = exec_touches.month_number
+    from exec_touches
 ),
 
 joined as (
@@ -298,7 +288,7 @@ joined as (
         people.has_champion,
         people.has_sponsor,
         people.is_single_threaded,
-        avg({{ exact('people.contacts') }}) over (
+        avg(people.contacts) over (
             partition by observations.account_id
             order by observations.month_number
             rows between 11 preceding and current row
@@ -345,7 +335,8 @@ joined as (
     left join last_exec_touches
         on
             observations.account_id = last_exec_touches.account_id
-            and observations.month_number = last_exec_touches.month_number
+            and observations.month_number >= last_exec_touches.from_month_number
+            and observations.month_number < last_exec_touches.until_month_number
     {% for part in [
         'contracts', 'people', 'touches', 'surveys', 'cases', 'success', 'champions_lost', 'fans',
         'visited',

@@ -1,6 +1,12 @@
 {% set dimensions = [
     'clv', 'product_feedback', 'innovation', 'devotion', 'exclusivity', 'advocacy',
 ] %}
+{# What accounts are ranked by in each month, and what the rank is called. #}
+{% set ranks = {
+    'clv_usd': 'v_clv', 'product_feedback': 'v_product_feedback', 'innovation': 'v_innovation',
+    'tenure_months': 'tenure_rank', 'exclusivity': 'v_exclusivity', 'advocacy': 'v_advocacy',
+    'effort_hours_12m': 'effort_rank',
+} %}
 
 with
 
@@ -24,23 +30,30 @@ accounts as (
     from {{ ref('dim_accounts') }}
 ),
 
+segment_months as (
+    select distinct
+        segment,
+        month_end_on
+    from months
+),
+
 assumptions as (
     select
-        months.account_id,
-        months.month_end_on,
+        segment_months.segment,
+        segment_months.month_end_on,
         assumptions.gross_margin_rate,
         assumptions.cost_to_serve_usd_per_month,
         assumptions.target_ltv_to_cac,
         assumptions.addressable_seat_share,
         row_number() over (
-            partition by months.account_id, months.month_end_on
+            partition by segment_months.segment, segment_months.month_end_on
             order by assumptions.valid_from desc
         ) as newest_rank
-    from months
+    from segment_months
     inner join {{ ref('value_assumptions') }} as assumptions
         on
-            months.segment = assumptions.segment
-            and months.month_end_on >= assumptions.valid_from
+            segment_months.segment = assumptions.segment
+            and segment_months.month_end_on >= assumptions.valid_from
 ),
 
 costs as (
@@ -78,7 +91,39 @@ costs_in_life as (
     group by costs.account_id, greatest(costs.month_end_on, first_months.first_month_end_on)
 ),
 
-earned as (
+-- Costs are few and months are many: what had been paid so far stands until it changes.
+costs_so_far as (
+    select
+        account_id,
+        month_end_on as from_on,
+        coalesce(
+            lead(month_end_on) over (partition by account_id order by month_end_on),
+            cast('9999-12-31' as date)
+        ) as until_on,
+        sum(cost_usd) over (
+            partition by account_id
+            order by month_end_on
+            rows unbounded preceding
+        ) as cac_total_usd,
+        sum(costs_paid) over (
+            partition by account_id
+            order by month_end_on
+            rows unbounded preceding
+        ) as cac_paid_times,
+        max(is_allocated) over (
+            partition by account_id
+            order by month_end_on
+            rows unbounded preceding
+        ) as is_allocated,
+        min(first_cost_usd) over (
+            partition by account_id
+            order by month_end_on
+            rows unbounded preceding
+        ) as cac_usd
+    from costs_in_life
+),
+
+profits_so_far as (
     select
         months.account_id,
         months.month_end_on,
@@ -87,26 +132,6 @@ earned as (
             order by months.month_end_on
             rows unbounded preceding
         ) as cumulative_gross_profit_usd,
-        sum(costs.cost_usd) over (
-            partition by months.account_id
-            order by months.month_end_on
-            rows unbounded preceding
-        ) as cac_total_usd,
-        sum(costs.costs_paid) over (
-            partition by months.account_id
-            order by months.month_end_on
-            rows unbounded preceding
-        ) as cac_paid_times,
-        max(costs.is_allocated) over (
-            partition by months.account_id
-            order by months.month_end_on
-            rows unbounded preceding
-        ) as is_allocated,
-        min(costs.first_cost_usd) over (
-            partition by months.account_id
-            order by months.month_end_on
-            rows unbounded preceding
-        ) as cac_usd,
         sum(case when months.is_free then 1 else 0 end) over (
             partition by months.account_id
             order by months.month_end_on
@@ -119,26 +144,38 @@ earned as (
     from months
     inner join assumptions
         on
-            months.account_id = assumptions.account_id
+            months.segment = assumptions.segment
             and months.month_end_on = assumptions.month_end_on
             and assumptions.newest_rank = 1
-    left join costs_in_life as costs
-        on
-            months.account_id = costs.account_id
-            and months.month_end_on = costs.month_end_on
 ),
 
--- The first month in which the profit so far covers the cost so far, as it stood in each month.
+earned as (
+    select
+        profits_so_far.account_id,
+        profits_so_far.month_end_on,
+        profits_so_far.cumulative_gross_profit_usd,
+        profits_so_far.free_months,
+        profits_so_far.life_months,
+        costs_so_far.cac_total_usd,
+        costs_so_far.cac_paid_times,
+        costs_so_far.is_allocated,
+        costs_so_far.cac_usd
+    from profits_so_far
+    left join costs_so_far
+        on
+            profits_so_far.account_id = costs_so_far.account_id
+            and profits_so_far.month_end_on >= costs_so_far.from_on
+            and profits_so_far.month_end_on < costs_so_far.until_on
+),
+
+-- The first month in which the profit so far covered the cost so far.
 paid_back as (
     select
         account_id,
-        month_end_on,
-        min(case when cumulative_gross_profit_usd >= cac_total_usd then life_months end) over (
-            partition by account_id
-            order by month_end_on
-            rows unbounded preceding
-        ) as payback_months
+        min(life_months) as payback_months
     from earned
+    where cumulative_gross_profit_usd >= cac_total_usd
+    group by account_id
 ),
 
 retention as (
@@ -218,7 +255,7 @@ valued as (
     from months
     inner join assumptions
         on
-            months.account_id = assumptions.account_id
+            months.segment = assumptions.segment
             and months.month_end_on = assumptions.month_end_on
             and assumptions.newest_rank = 1
     inner join accounts on months.account_id = accounts.account_id
@@ -257,17 +294,21 @@ valued as (
     where months.is_active
 ),
 
+{{ percentile_ctes('valued', ranks | list) }}
+
 ranked as (
     select
-        *,
-        {{ percentile_of('clv_usd') }} as v_clv,
-        {{ percentile_of('product_feedback') }} as v_product_feedback,
-        {{ percentile_of('innovation') }} as v_innovation,
-        {{ percentile_of('tenure_months') }} as tenure_rank,
-        {{ percentile_of('exclusivity') }} as v_exclusivity,
-        {{ percentile_of('advocacy') }} as v_advocacy,
-        {{ percentile_of('effort_hours_12m') }} as effort_rank
+        {% for measure, rank in ranks.items() -%}
+            by_{{ measure }}.percentile as {{ rank }},
+        {% endfor -%}
+        valued.*
     from valued
+    {% for measure in ranks -%}
+        left join by_{{ measure }}
+            on
+                valued.month_end_on = by_{{ measure }}.month_end_on
+                and valued.{{ measure }} = by_{{ measure }}.measure
+    {% endfor %}
 ),
 
 -- Devotion is staying, and liking it: half tenure, half the newest NPS answer; tenure alone where
@@ -325,12 +366,10 @@ scored as (
 -- What each dimension gives to the score.
 contributions as (
     select
-        scored.account_id,
-        scored.month_end_on,
+        scored.*,
         {{ labelled_points(dimensions) }}
     from scored
     cross join weights
-    where scored.true_value_score is not null
 ),
 
 ordered as (
@@ -340,42 +379,53 @@ ordered as (
     from contributions
 ),
 
-top_reasons as (
+clv_places as (
+    {{ places_by('scored', 'round(clv_usd, 2)') }}
+),
+
+true_value_places as (
+    {{ places_by('scored', 'round(true_value_score, 9)') }}
+),
+
+true_value_percentiles as (
+    {{ percentiles_among('scored', 'true_value_score') }}
+),
+
+month_totals as (
     select
-        account_id,
         month_end_on,
-        {{ label_in_place(1, dimensions) }} as top_reason_1,
-        {{ label_in_place(2, dimensions) }} as top_reason_2,
-        {{ label_in_place(3, dimensions) }} as top_reason_3
-    from ordered
+        {{ exact_sum('effort_hours_12m') }} as effort_hours_12m,
+        {{ exact_sum('true_value_score') }} as true_value_score
+    from scored
+    group by month_end_on
 ),
 
 placed as (
     select
-        *,
-        case
-            when true_value_score is not null
-                then rank() over (
-                        partition by
-                            month_end_on, case when true_value_score is null then 0 else 1 end
-                        order by round(true_value_score, 9) desc
-                    )
-        end as true_value_rank,
-        case
-            when clv_usd is not null
-                then rank() over (
-                        partition by month_end_on, case when clv_usd is null then 0 else 1 end
-                        order by round(clv_usd, 2) desc
-                    )
-        end as clv_rank,
-        {{ percentile_of('true_value_score') }} as true_value_percentile,
-        cast(sum({{ exact('effort_hours_12m') }}) over (partition by month_end_on) as double) / 12.0
-        * true_value_score
-        / nullif(
-            cast(sum({{ exact('true_value_score') }}) over (partition by month_end_on) as double), 0
-        )
-            as recommended_hours
-    from scored
+        ordered.*,
+        {{ label_in_place(1, dimensions) }} as top_reason_1,
+        {{ label_in_place(2, dimensions) }} as top_reason_2,
+        {{ label_in_place(3, dimensions) }} as top_reason_3,
+        true_value_places.place as true_value_rank,
+        clv_places.place as clv_rank,
+        true_value_percentiles.percentile as true_value_percentile,
+        month_totals.effort_hours_12m / 12.0
+        * ordered.true_value_score
+        / nullif(month_totals.true_value_score, 0) as recommended_hours
+    from ordered
+    inner join month_totals on ordered.month_end_on = month_totals.month_end_on
+    left join clv_places
+        on
+            ordered.month_end_on = clv_places.month_end_on
+            and round(ordered.clv_usd, 2) = clv_places.measure
+    left join true_value_places
+        on
+            ordered.month_end_on = true_value_places.month_end_on
+            and round(ordered.true_value_score, 9) = true_value_places.measure
+    left join true_value_percentiles
+        on
+            ordered.month_end_on = true_value_percentiles.month_end_on
+            and ordered.true_value_score = true_value_percentiles.measure
 )
 
 select
@@ -410,11 +460,15 @@ select
     {{ stable('placed.clv_usd / nullif(earned.cac_total_usd, 0)') }} as ltv_to_cac,
     cast(round(earned.cumulative_gross_profit_usd, 2) as decimal(18, 2))
         as cumulative_gross_profit_usd,
-    cast(paid_back.payback_months as bigint) as payback_months,
+    case
+        when earned.life_months >= paid_back.payback_months
+            then cast(paid_back.payback_months as bigint)
+    end as payback_months,
     cast(earned.free_months as bigint) as free_months,
     case
         when
             placed.acquisition_origin = 'rip_and_replace'
+            and earned.life_months >= paid_back.payback_months
             then cast(paid_back.payback_months as bigint)
     end as rip_and_replace_breakeven_month,
     cast(placed.licences as bigint) as licences,
@@ -442,9 +496,9 @@ select
     cast(placed.clv_rank as bigint) as clv_rank,
     cast(placed.true_value_rank as bigint) as true_value_rank,
     cast(placed.clv_rank - placed.true_value_rank as bigint) as rank_gap,
-    top_reasons.top_reason_1,
-    top_reasons.top_reason_2,
-    top_reasons.top_reason_3,
+    placed.top_reason_1,
+    placed.top_reason_2,
+    placed.top_reason_3,
     {{ stable('placed.effort_hours_12m', 6) }} as effort_hours_12m,
     {{ stable('placed.effort_rank - placed.true_value_percentile') }} as effort_vs_value_gap,
     {{ stable('placed.recommended_hours', 6) }} as recommended_hours,
@@ -458,18 +512,11 @@ inner join earned
     on
         placed.account_id = earned.account_id
         and placed.month_end_on = earned.month_end_on
-inner join paid_back
-    on
-        placed.account_id = paid_back.account_id
-        and placed.month_end_on = paid_back.month_end_on
+left join paid_back on placed.account_id = paid_back.account_id
 left join scored as year_before
     on
         placed.account_id = year_before.account_id
         and year_before.month_end_on = {{ month_end(months_after('placed.month_end_on', -12)) }}
-left join top_reasons
-    on
-        placed.account_id = top_reasons.account_id
-        and placed.month_end_on = top_reasons.month_end_on
 left join retention
     on
         placed.segment = retention.segment
