@@ -69,11 +69,14 @@ def _choose(night: Night, entry: Entry) -> Filters:
     offered = remembered(night, shared.choices)
     owners = remembered(night, shared.owner_names)
     chosen: dict[str, str | None] = {}
+    other_pages: list[str] = []
     for name, (label, everything, address) in CHOICES.items():
         kept = f"kept_{name}"
         if kept not in st.session_state:
             st.session_state[kept] = st.query_params.get(address)
         if name not in heeded:
+            if st.session_state[kept]:
+                other_pages.append(_named(everything, owners)(st.session_state[kept]))
             continue
         kind = "owner" if name == "owner_id" else name
         values = list(offered.loc[offered["kind"] == kind, "value"])
@@ -89,6 +92,10 @@ def _choose(night: Night, entry: Entry) -> Filters:
             key=f"{entry.path}_{name}",
         )
         st.session_state[kept] = chosen[name]
+    if other_pages:
+        st.sidebar.caption(
+            f"Not narrowed to {' or '.join(other_pages)}: this page has no such cut."
+        )
     return Filters(**chosen)
 
 

@@ -14,6 +14,8 @@ from typing import Any, Literal
 import altair as alt
 import pandas as pd
 
+from dashboards.formats import APART
+
 BLUE = "#3B8BC8"
 ORANGE = "#D9822B"
 GREEN = "#1B9E77"
@@ -34,14 +36,14 @@ Drawn = alt.Chart | alt.LayerChart | alt.FacetChart
 
 def axis_money(title: str) -> alt.Axis:
     """Return an axis of US dollars: $2.5M."""
-    return alt.Axis(
-        title=title, format="$~s", labelExpr="replace(datum.label, 'G', 'B')", tickCount=6
-    )
+    # All labels share one unit, but of nothing there are no millions.
+    words = "datum.value == 0 ? '$0' : replace(datum.label, 'G', 'B')"
+    return alt.Axis(title=title, format="$~s", labelExpr=words, tickCount=6)
 
 
 def axis_share(title: str) -> alt.Axis:
-    """Return an axis of shares in per cent."""
-    return alt.Axis(title=title, format="%")
+    """Return an axis of shares in per cent, written as in the text: 21 %."""
+    return alt.Axis(title=title, format="%", labelExpr=f"replace(datum.label, '%', '{APART}%')")
 
 
 def axis_month(title: str | None = None) -> alt.Axis:

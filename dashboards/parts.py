@@ -34,7 +34,8 @@ STYLE = """
   grid-template-columns: repeat(auto-fit, minmax(8.4rem, 1fr)); }
 .t-figure { border: 1px solid rgba(128,128,128,.28); border-radius: .5rem;
   padding: .55rem .75rem; }
-.t-figure dt { font-size: .84rem; opacity: .8; line-height: 1.25; font-weight: 400; }
+.t-figure dt { font-size: .84rem; line-height: 1.25; font-weight: 400;
+  color: color-mix(in srgb, currentColor 82%, transparent); }
 .t-figure dd { margin: .1rem 0 0 0; font-size: 1.55rem; font-weight: 600; line-height: 1.25; }
 .t-figure dd small { display: block; font-size: .8rem; font-weight: 400; opacity: .8;
   line-height: 1.3; }
@@ -47,6 +48,7 @@ STYLE = """
 .t-table .n { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .t-table th.n { white-space: normal; }
 .t-table a { color: inherit; font-weight: 600; text-underline-offset: 2px; }
+.t-table a:focus-visible { outline: 2px solid #3B8BC8; outline-offset: 2px; }
 .t-table .w { white-space: nowrap; }
 .t-def { border-bottom: 1px dotted currentColor; cursor: help; position: relative; }
 .t-def:focus { outline: 2px solid #3B8BC8; outline-offset: 2px; }

@@ -33,7 +33,7 @@ SUMS = """
 
 
 def months(night: Night) -> pd.DataFrame:
-    """Return the months of due dates that the calendar covers: due_month (month-ends), in order."""
+    """Return the months in which something is due: due_month (month-ends), in order."""
     return night.frame("select distinct due_month from renewals.renewals order by due_month")
 
 

@@ -190,10 +190,10 @@ def _reasons(page: Page, risk: pd.Series) -> None:
             pd.DataFrame(rows),
             [
                 Column("reason", "Associated with the score", means="reason_1"),
-                Column("side", "and"),
+                Column("side", "Effect"),
                 Column(
                     "weight",
-                    "Weight (log odds)",
+                    "Weight",
                     _weight,
                     means="reason_1_contribution",
                     numeric=True,

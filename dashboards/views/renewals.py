@@ -91,11 +91,13 @@ def _outlook(page: Page, as_of: date) -> None:
     last = f"due {formats.month(at - pd.offsets.MonthEnd(12))} to "
     last += formats.month(at - pd.offsets.MonthEnd(1))
     kept = ahead["forecast_usd"] / ahead["due_usd"] if ahead["due_usd"] else None
+    span = f"from {formats.month(at)} to {formats.month(at + pd.offsets.MonthEnd(2))}"
     lead(
-        f"{formats.money(ahead['due_usd'])} a year comes due from {formats.month(at)} to "
-        f"{formats.month(at + pd.offsets.MonthEnd(2))}; {formats.money(ahead['forecast_usd'])} "
-        f"({formats.share(kept)}) is renewed already or forecast to renew, give or take "
-        f"{formats.money(ahead['forecast_sd_usd'])}."
+        f"{formats.money(ahead['due_usd'])} a year comes due {span}; "
+        f"{formats.money(ahead['forecast_usd'])} ({formats.share(kept)}) is renewed already or "
+        f"forecast to renew, give or take {formats.money(ahead['forecast_sd_usd'])}."
+        if ahead["terms_due"]
+        else f"No contract comes due {span}."
     )
     figures(
         page,
@@ -103,7 +105,7 @@ def _outlook(page: Page, as_of: date) -> None:
             Figure(
                 "Due in three months",
                 formats.money(ahead["due_usd"]),
-                f"{formats.plural(int(ahead['terms_due'] or 0), 'contract')}, a year",
+                f"{formats.plural(int(ahead['terms_due']), 'contract')}, a year",
                 f"{MART}.due_arr_usd",
             ),
             Figure(
@@ -134,7 +136,7 @@ def _outlook(page: Page, as_of: date) -> None:
 
 
 def _summed(page: Page, first: pd.Timestamp, last: pd.Timestamp) -> pd.Series:
-    return page.ask(renewals.outlook, page.filters, first.date(), last.date()).iloc[0].fillna(0)
+    return page.ask(renewals.outlook, page.filters, first.date(), last.date()).iloc[0]
 
 
 def _calendar(page: Page, period: Period) -> None:
@@ -142,16 +144,19 @@ def _calendar(page: Page, period: Period) -> None:
     if rows.empty:
         nothing(f"Nothing came or comes due from {period}.")
         return
-    open_usd = rows["due_usd"] - rows["decided_usd"]
-    to_renew = (rows["forecast_usd"] - rows["renewed_usd"]).clip(lower=0)
+    # Months in which nothing is due keep their place.
+    drawn = rows.set_index("due_month")
+    drawn = drawn.reindex(pd.date_range(period.first, period.last, freq="ME"), fill_value=0)
+    open_usd = drawn["due_usd"] - drawn["decided_usd"]
+    to_renew = (drawn["forecast_usd"] - drawn["renewed_usd"]).clip(lower=0)
     parts = pd.DataFrame(
         {
-            "due_month": rows["due_month"],
-            "Renewed": rows["renewed_usd"],
-            "Given up in renewing": rows["decided_usd"] - rows["renewed_usd"] - rows["lost_usd"],
+            "due_month": drawn.index,
+            "Renewed": drawn["renewed_usd"],
+            "Given up in renewing": drawn["decided_usd"] - drawn["renewed_usd"] - drawn["lost_usd"],
             "Forecast to renew": to_renew,
             "Forecast to be lost": (open_usd - to_renew).clip(lower=0),
-            "Lost": rows["lost_usd"],
+            "Lost": drawn["lost_usd"],
         }
     ).melt("due_month", var_name="kind", value_name="usd")
     spread = rows.loc[rows["forecast_sd_usd"] > 0, ["due_month"]].assign(
@@ -220,7 +225,7 @@ def _rates(page: Page, period: Period) -> None:
     rows = page.ask(renewals.rates, page.filters, period.first, period.last)
     rows = rows.dropna(subset=["rate"])
     if rows.empty:
-        nothing(f"No renewal was decided in the years up to {formats.month(period.last)}.")
+        nothing(f"No renewal was decided in the twelve months up to any month from {period}.")
         return
     newest = rows[rows["due_month"] == rows["due_month"].max()].set_index("measure")["rate"]
     lead(

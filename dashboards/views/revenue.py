@@ -318,7 +318,7 @@ def _closes(page: Page) -> None:
                 means="restated_closing_mrr_usd",
                 numeric=True,
             ),
-            Column("restated_accounts", "Accounts", formats.count, numeric=True),
+            Column("restated_accounts", "Accounts that differ", formats.count, numeric=True),
             Column(
                 "reported_nrr",
                 "Reported NRR",

@@ -45,7 +45,8 @@ def show(page: Page) -> None:
 
 def _answer(page: Page, now: pd.Series) -> None:
     lead(
-        f"{formats.count(now['customers'])} customers are worth {formats.money(now['clv_usd'])} "
+        f"{formats.plural(int(now['customers']), 'customer')} "
+        f"{'is' if now['customers'] == 1 else 'are'} worth {formats.money(now['clv_usd'])} "
         "in gross profit to come, after the cost of serving them; as a bond their revenue of "
         f"{formats.money(now['mrr_usd'])} a month is priced at "
         f"{formats.money(now['bond_price_usd'])}."
@@ -226,19 +227,22 @@ def _what_if(page: Page) -> None:
         "the same that value the customers and reproduce the statements below."
     )
     leaks, bond, renewals, price = st.tabs(
-        ["Churn", "Bond price", "Who reaches year ten", "Free months and payback"]
+        ["Churn", "Bond price", "Who reaches year ten", "Free months and payback"],
+        key="if_tab",
+        on_change="rerun",
     )
+    # Sliders stay where they were put; charts that nobody sees are not drawn.
     with leaks:
-        _churn(arr, int(churn))
+        _churn(arr, int(churn), is_seen=bool(leaks.open))
     with bond:
-        _bond(arr, int(churn))
+        _bond(arr, int(churn), is_seen=bool(bond.open))
     with renewals:
-        _year_ten(page)
+        _year_ten(is_seen=bool(renewals.open))
     with price:
         _free_months()
 
 
-def _churn(arr: float, churn: int) -> None:
+def _churn(arr: float, churn: int, *, is_seen: bool) -> None:
     left, middle, right, last = st.columns(4)
     lost = left.slider("Revenue lost a year, %", 0, 60, min(60, churn), key="if_churn")
     growth = middle.slider("New business a year, % of the book", 0, 100, 30, key="if_growth")
@@ -255,28 +259,29 @@ def _churn(arr: float, churn: int) -> None:
         f"{formats.share(what_if.run_rate_lost(case), 1)} lower. All billings of those years are "
         f"{formats.share(what_if.billings_lost(case), 1)} lower."
     )
-    chart(
-        charts.lines(
-            lines,
-            x="years",
-            y="run_rate",
-            group="line",
-            x_type="Q",
-            x_axis=alt.Axis(title="Years from now", tickMinStep=1),
-            y_axis=charts.axis_money("ARR, USD"),
-            colors={"without churn": charts.GREY, "with churn": charts.RED},
-            zero=True,
-            tooltip=[
-                alt.Tooltip("years:Q", title="Years from now", format=".2f"),
-                alt.Tooltip("line:N", title="Line"),
-                alt.Tooltip("run_rate:Q", title="ARR", format="$,.0f"),
-            ],
-        ),
-        "Annual recurring revenue with and without churn",
-    )
+    if is_seen:
+        chart(
+            charts.lines(
+                lines,
+                x="years",
+                y="run_rate",
+                group="line",
+                x_type="Q",
+                x_axis=alt.Axis(title="Years from now", tickMinStep=1),
+                y_axis=charts.axis_money("ARR, USD"),
+                colors={"without churn": charts.GREY, "with churn": charts.RED},
+                zero=True,
+                tooltip=[
+                    alt.Tooltip("years:Q", title="Years from now", format=".2f"),
+                    alt.Tooltip("line:N", title="Line"),
+                    alt.Tooltip("run_rate:Q", title="ARR", format="$,.0f"),
+                ],
+            ),
+            "Annual recurring revenue with and without churn",
+        )
 
 
-def _bond(arr: float, churn: int) -> None:
+def _bond(arr: float, churn: int, *, is_seen: bool) -> None:
     left, middle, right = st.columns(3)
     default = left.slider("Lost a year, %", 0, 60, min(60, churn), key="if_default")
     discount = middle.slider("Discount rate a year, %", 1, 30, 10, key="if_discount")
@@ -290,27 +295,28 @@ def _bond(arr: float, churn: int) -> None:
         f"{formats.share(discount / 100)} discount; if nobody ever left, {formats.money(safe)}."
     )
     rows = what_if.bond_prices(mrr, discount / 100, years)
-    chart(
-        charts.lines(
-            rows.assign(line="Bond price"),
-            x="default_rate",
-            y="price",
-            group="line",
-            x_type="Q",
-            x_axis=alt.Axis(title="Lost a year", format="%"),
-            y_axis=charts.axis_money("Price, USD"),
-            zero=True,
-            points=True,
-            tooltip=[
-                alt.Tooltip("default_rate:Q", title="Lost a year", format=".0%"),
-                alt.Tooltip("price:Q", title="Price", format="$,.0f"),
-            ],
-        ),
-        "Bond price of the book by the share lost a year",
-    )
+    if is_seen:
+        chart(
+            charts.lines(
+                rows.assign(line="Bond price"),
+                x="default_rate",
+                y="price",
+                group="line",
+                x_type="Q",
+                x_axis=charts.axis_share("Lost a year"),
+                y_axis=charts.axis_money("Price, USD"),
+                zero=True,
+                points=True,
+                tooltip=[
+                    alt.Tooltip("default_rate:Q", title="Lost a year", format=".0%"),
+                    alt.Tooltip("price:Q", title="Price", format="$,.0f"),
+                ],
+            ),
+            "Bond price of the book by the share lost a year",
+        )
 
 
-def _year_ten(page: Page) -> None:
+def _year_ten(*, is_seen: bool) -> None:
     left, right, third = st.columns(3)
     first = left.slider("First renewal, %", 50, 99, 80, key="if_renewal")
     alike = right.slider("How alike customers are, alpha + beta", 0.5, 20.0, 4.5, key="if_alike")
@@ -328,25 +334,26 @@ def _year_ten(page: Page) -> None:
     long["line"] = long["line"].map(
         {"rate": "sign this renewal", "surviving": "still there after it"}
     )
-    chart(
-        charts.lines(
-            long,
-            x="renewal",
-            y="share",
-            group="line",
-            x_type="Q",
-            x_axis=alt.Axis(title="Renewal", tickMinStep=1),
-            y_axis=charts.axis_share("Share of customers"),
-            zero=True,
-            points=True,
-            tooltip=[
-                alt.Tooltip("renewal:Q", title="Renewal"),
-                alt.Tooltip("line:N", title="Share of customers who"),
-                alt.Tooltip("share:Q", title="Share", format=".1%"),
-            ],
-        ),
-        "Renewal rate and survival by renewal",
-    )
+    if is_seen:
+        chart(
+            charts.lines(
+                long,
+                x="renewal",
+                y="share",
+                group="line",
+                x_type="Q",
+                x_axis=alt.Axis(title="Renewal", tickMinStep=1),
+                y_axis=charts.axis_share("Share of customers"),
+                zero=True,
+                points=True,
+                tooltip=[
+                    alt.Tooltip("renewal:Q", title="Renewal"),
+                    alt.Tooltip("line:N", title="Share of customers who"),
+                    alt.Tooltip("share:Q", title="Share", format=".1%"),
+                ],
+            ),
+            "Renewal rate and survival by renewal",
+        )
     note(
         "Shifted-beta-geometric model (Fader and Hardie 2007): customers differ in how likely they "
         "are to leave, so each renewal leaves the more loyal ones. The more alike they are, the "

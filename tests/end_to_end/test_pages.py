@@ -42,7 +42,9 @@ def test_a_page_shows_what_the_marts_say(
 def test_a_filter_is_kept_from_page_to_page(reader: Reader) -> None:
     reader.turn_to("Today")
     reader.choose("Segment", "SMB")
-    reader.turn_to("Cohorts")
+    reader.turn_to("Trust")
+    beside = reader.page.get_by_test_id("stSidebar").text_content() or ""
+    assert "Not narrowed to SMB" in beside
     reader.turn_to("Renewals")
     chosen = reader.page.get_by_test_id("stSidebar").get_by_role("combobox", name="Segment")
     assert "SMB" in (chosen.input_value() or chosen.get_attribute("aria-label") or "")
