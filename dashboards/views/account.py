@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import altair as alt
@@ -68,7 +69,7 @@ def _choose(page: Page) -> str | None:
     found = page.ask(account.search, page.filters, text)
     if found.empty:
         nothing(
-            f"No account's name holds “{text}” among those left by the filters."
+            f"No account's name holds “{_typed(text)}” among those left by the filters."
             if text
             else "No account is left by the filters."
         )
@@ -79,6 +80,11 @@ def _choose(page: Page) -> str | None:
         named = page.ask(account.profile, asked)
         if len(named):
             names = {asked: named["account_name"].iloc[0], **names}
+        else:
+            nothing(
+                f"No account has the id {_typed(asked)} in this night: it may have been merged "
+                "into another, or be no customer's. The first to call is shown instead."
+            )
     options = list(names)
     ended = set(found.loc[~found["is_customer"], "account_id"])
     chosen = right.selectbox(
@@ -92,6 +98,11 @@ def _choose(page: Page) -> str | None:
     # So that the address can be sent to somebody.
     st.session_state["account_shown"] = st.query_params["id"] = str(chosen)
     return str(chosen)
+
+
+def _typed(text: str) -> str:
+    """Return what somebody typed or was sent as words: no link, no image, no markup."""
+    return re.sub(r"[^\w .,&'-]", "", text)[:80]
 
 
 def _answer(page: Page, who: pd.Series, risk: pd.Series | None) -> None:

@@ -32,7 +32,7 @@ def show(page: Page) -> None:
             Figure(
                 "Calls to make today",
                 formats.count(now["to_call"]),
-                f"of {formats.count(now['customers'])} customers",
+                f"of {formats.plural(int(now['customers']), 'customer')}",
                 f"{MART}.why_today",
             ),
             Figure(
@@ -66,7 +66,7 @@ def show(page: Page) -> None:
     with section("What changed overnight"):
         _news(page, now)
     with section("At risk, and nobody answers for it"):
-        _without_owner(page, int(now["at_risk_no_owner"]))
+        _without_owner(page, int(now["at_risk"]), int(now["at_risk_no_owner"]))
 
 
 def _answer(now: pd.Series) -> None:
@@ -134,9 +134,11 @@ def _news(page: Page, now: pd.Series) -> None:
     table(page, rows, _columns(), "What is new", MART)
 
 
-def _without_owner(page: Page, count: int) -> None:
+def _without_owner(page: Page, at_risk: int, count: int) -> None:
     plans = page.ask(today.plans, page.filters).iloc[0]
-    if not count:
+    if not at_risk:
+        nothing("No account is at risk.")
+    elif not count:
         nothing("Every account at risk has a plan with an accountable owner.")
     else:
         risk = "renewals.churn_risk"

@@ -105,6 +105,23 @@ def test_the_next_click_after_the_link_was_switched_shows_the_new_night(
     assert "1 Feb 2026" in page.run().sidebar.caption[0].value
 
 
+def test_an_address_that_names_nobody_is_said_and_never_markup(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_night(tmp_path / "published")
+    flags = dict.fromkeys(("is_merged", "is_test", "is_deleted"), False)
+    fill(folder, "core.dim_accounts", [{"account_id": "a1", "name": "Near Ltd", **flags}])
+    monkeypatch.setenv("TENURE_HOME", str(tmp_path))
+    page = AppTest.from_function(draw, args=("account",), default_timeout=30)
+    page.query_params["id"] = "![x](http://elsewhere.example)"
+    page.run()
+    assert not page.exception
+    assert "No account has the id xhttpelsewhere.example in this night" in said(page)
+    assert page.selectbox[0].value == "a1"
+    page.query_params["id"] = "a1"
+    assert "No account has the id" not in said(page.run())
+
+
 def test_what_comes_from_data_is_text_and_never_markup(
     tmp_path: Path, drawn: Callable[[str], AppTest]
 ) -> None:
