@@ -91,7 +91,7 @@ lint-sql: $(READY)
 	@! grep -rnE --include='*.sql' --exclude-dir=generic '^.{101,}' dbt_project/models dbt_project/tests \
 		|| { echo "SQL lines above have more than 100 columns" >&2; exit 1; }
 	@TENURE_LAKE=$(TENURE_HOME)/lake TENURE_WAREHOUSE=:memory: \
-		$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
+		$(BIN)/python -m tests.dbt.lint lint --processes 2 --disable-progress-bar dbt_project/models dbt_project/tests
 
 .PHONY: chaos
 chaos: $(READY)  ## kill the night in each of its phases and compare what is published

@@ -375,8 +375,6 @@ kept as (
 -- Four whole quarters on either side of each, without the quarter itself.
 around as (
     select
-        kept.quarter_start_on,
-        kept.function,
         {% for side, rows in [
             ('before', quarters_around ~ ' preceding and 1 preceding'),
             ('after', '1 following and ' ~ quarters_around ~ ' following'),
@@ -395,8 +393,10 @@ around as (
                             ~ ' / nullif(sum(kept.mrr_before_usd) over (partition by kept.function'
                             ~ ' order by kept.quarter_start_on rows between ' ~ rows ~ '), 0)'
                         ) }}
-            end as net_retention_{{ side }}{{ ',' if not loop.last }}
-        {% endfor %}
+            end as net_retention_{{ side }},
+        {% endfor -%}
+        kept.quarter_start_on,
+        kept.function
     from kept
     inner join quarters on kept.quarter_start_on = quarters.quarter_start_on
 ),
