@@ -60,7 +60,7 @@ def tell_digest(
         settings: where to.
         published: the folder of nights.
         run_id: the run.
-        failed_checks: its checks that did not hold.
+        failed_checks: its checks that did not hold, for a night that does not say so itself.
 
     Returns:
         What became of it on each way; empty where it was told before or nothing was published.
@@ -73,8 +73,10 @@ def tell_digest(
         if night is None or not ways:
             return []
         risks = headlines.new_risks(night.path / DATABASE)
-        announced = digest.subject(night.as_of, risks, failed_checks)
-        message = digest.text(night.as_of, risks, failed_checks)
+        found = headlines.checks_not_held(night.path / DATABASE)
+        checks = failed_checks if found is None else found
+        announced = digest.subject(night.as_of, risks, checks)
+        message = digest.text(night.as_of, risks, checks)
         return digest.tell_once(settings, published, night.as_of, announced, message)
     except (OSError, ValueError, duckdb.Error) as error:
         # The night stands, told or not.

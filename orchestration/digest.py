@@ -19,14 +19,16 @@ from publishing.headlines import NewRisk
 
 SHOWN = 10
 _CHECKS = 20
-_LONGEST = 120
+#: Characters of a name, and of what is said of a check.
+_NAME, _CHECK = 100, 250
 _TOLD = ".digests.json"
 _REMEMBERED_NIGHTS = 30
 
 
 def subject(as_of: date, risks: Sequence[NewRisk], failed_checks: Sequence[str]) -> str:
     """Return the line that a mail is announced by."""
-    checks = f", {_counted(len(failed_checks), 'check')} failed" if failed_checks else ""
+    counted = _counted(len(failed_checks), "check")
+    checks = f", {counted} did not hold" if failed_checks else ""
     return f"Tenure, night of {as_of}: {_counted(len(risks), 'new risk')}{checks}"
 
 
@@ -36,7 +38,7 @@ def text(as_of: date, risks: Sequence[NewRisk], failed_checks: Sequence[str]) ->
     Args:
         as_of: the night.
         risks: what is new, those to call first at the top.
-        failed_checks: checks that did not hold, as `asset: check`.
+        failed_checks: checks that did not hold, as `table: what was found`.
     """
     lines = [subject(as_of, risks, failed_checks) + "."]
     if risks:
@@ -58,7 +60,7 @@ def text(as_of: date, risks: Sequence[NewRisk], failed_checks: Sequence[str]) ->
 
 def listed(failed_checks: Sequence[str]) -> list[str]:
     """Return a line a check, few and short enough to be read."""
-    lines = [f"• {_cut(name)}" for name in sorted(failed_checks)[:_CHECKS]]
+    lines = [f"• {_cut(name, _CHECK)}" for name in sorted(failed_checks)[:_CHECKS]]
     if len(failed_checks) > _CHECKS:
         lines.append(f"... and {len(failed_checks) - _CHECKS} more, in operations.checks.")
     return lines
@@ -122,11 +124,11 @@ def _plain(name: str) -> str:
     """Return a name from data as a chat shows it: no markup, no mention, one line."""
     # `<!channel>` and `@here` in a name would call everybody; `<address|words>` hides an address.
     spoken = " ".join(name.split()).translate({ord("<"): "‹", ord(">"): "›", ord("@"): "@\u200b"})
-    return _cut(spoken)
+    return _cut(spoken, _NAME)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1].rstrip()}…"
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[: longest - 1].rstrip()}…"
 
 
 def _money(amount: object) -> str:

@@ -111,7 +111,7 @@ def new_risks(database: Path) -> list[NewRisk]:
         database: `tenure.duckdb` of a published night; one without a watchlist has no news.
     """
     with duckdb.connect(str(database), read_only=True) as connection:
-        if not _has_watchlist(connection):
+        if not _has(connection, "renewals", "watchlist"):
             return []
         rows = connection.execute(
             """
@@ -125,6 +125,22 @@ def new_risks(database: Path) -> list[NewRisk]:
             {"flags": list(RISK_FLAGS)},
         ).fetchall()
     return [NewRisk(*row) for row in rows]
+
+
+def checks_not_held(database: Path) -> list[str] | None:
+    """Return the checks that did not hold, `table: what was found`; None where a night says none.
+
+    Args:
+        database: `tenure.duckdb` of a published night.
+    """
+    with duckdb.connect(str(database), read_only=True) as connection:
+        if not _has(connection, "operations", "checks"):
+            return None
+        rows = connection.execute(
+            "select subject || ': ' || coalesce(found, what_is_checked) from operations.checks"
+            " where outcome <> 'passed' order by outcome, subject, check_name"
+        ).fetchall()
+    return [text for (text,) in rows]
 
 
 def read(database: Path, as_of: date) -> Headlines | None:
@@ -196,10 +212,10 @@ _CALLS = """
 """
 
 
-def _has_watchlist(connection: duckdb.DuckDBPyConnection) -> bool:
+def _has(connection: duckdb.DuckDBPyConnection, schema: str, table: str) -> bool:
     return connection.execute(
-        "select count(*) > 0 from duckdb_tables()"
-        " where schema_name = 'renewals' and table_name = 'watchlist'"
+        "select count(*) > 0 from duckdb_tables() where schema_name = ? and table_name = ?",
+        [schema, table],
     ).fetchone() == (True,)
 
 

@@ -102,7 +102,7 @@ def test_both_ways_get_the_digest_once(
     (posted,), (mail,) = webhook.received, mail_server.received
     assert set(posted) == {"text"}
     lines = posted["text"].splitlines()
-    assert lines[0] == "Tenure, night of 2026-01-31: 2 new risks, 1 check failed."
+    assert lines[0] == "Tenure, night of 2026-01-31: 2 new risks, 1 check did not hold."
     assert lines[1] == "$100 ARR, of which $47 is expected to be lost."
     assert lines[2] == (
         "• First: $90 ARR, due in 9 days, 50% likely to be lost, nobody accountable for a plan. "
@@ -110,7 +110,7 @@ def test_both_ways_get_the_digest_once(
     )
     assert lines[3].startswith("• Second: $10 ARR, due in 5 days, 20% likely to be lost. ")
     assert lines[4:] == ["Checks that did not hold:", "• scores/history: drift"]
-    assert mail["Subject"] == "Tenure, night of 2026-01-31: 2 new risks, 1 check failed"
+    assert mail["Subject"] == "Tenure, night of 2026-01-31: 2 new risks, 1 check did not hold"
     assert mail["To"] == "cs@vendor.com, cfo@vendor.com"
     assert mail.get_content().splitlines() == lines
     assert mail_server.logins == 1
@@ -247,7 +247,7 @@ def test_a_failed_run_names_job_run_reason_and_checks(
     assert "nightly failed (run 01234567). a test failed" in posted["text"]
     assert "\n• crm/accounts: keys\nReaders still see the night of 2026-01-30." in posted["text"]
     long = alerts.failure_text("nightly", "0", "x" * 9999, shown, ["c" * 999] * 30)
-    assert len(long) < 5000
+    assert len(long) < 7000
     assert "... and 10 more, in operations.checks." in long
     assert mail["Subject"] == "Tenure: nightly failed"
 

@@ -63,3 +63,19 @@ def test_the_watchlist_says_whom_to_call_first_and_why(night: Path) -> None:
     assert (unscored.p_lost, unscored.expected_loss_usd, unscored.reasons) == (None, None, ())
     assert told.calls[2].reasons == ("seats in use: 20 % (peers 60 %)",)
     assert (told.mrr_usd, told.renewals_due, told.accounts_at_risk) == (Decimal(1000), 1, 2)
+
+
+def test_what_did_not_hold_is_told_in_words(night: Path) -> None:
+    assert headlines.checks_not_held(night) is None
+    with duckdb.connect(str(night)) as connection:
+        connection.execute(
+            "create schema operations; create table operations.checks as select * from (values"
+            " ('core.a', 'rules', 'passed', 'a is known', null),"
+            " ('desk.b', 'expectations', 'warned', 'no unknown words', '4 words are not known.'),"
+            " ('core.c', 'rules', 'failed', 'c names one row', null))"
+            " as t (subject, check_name, outcome, what_is_checked, found)"
+        )
+    assert headlines.checks_not_held(night) == [
+        "core.c: c names one row",
+        "desk.b: 4 words are not known.",
+    ]
