@@ -52,5 +52,10 @@ def test_a_filter_is_kept_from_page_to_page(reader: Reader) -> None:
     assert reader.broken() == []
 
 
+def test_the_first_page_goes_by_its_name_too(reader: Reader) -> None:
+    answer = reader.page.request.get(f"{reader.address}/today?segment=SMB")
+    assert (answer.status, answer.url) == (200, f"{reader.address}/?segment=SMB")
+
+
 def _pictures(factory: pytest.TempPathFactory) -> Path:
     return screenshots(factory.getbasetemp() / "screenshots" / "small")
