@@ -130,6 +130,12 @@ fans_left_12m as (
     group by months.account_id, months.month_end_on
 ),
 
+opinions_told as (
+    select min(responded_on) as told_from_on
+    from {{ ref('fct_survey_responses') }}
+    where survey_type = 'nps'
+),
+
 novelty as (
     select
         novelty.account_id,
@@ -176,10 +182,13 @@ select
     usage.power_user_share,
     case when usage.power_users is not null then coalesce(people.power_users_known, 0) end
         as power_users_known,
-    -- Users whom nobody knows by name have no known opinion.
+    -- Users whom nobody knows by name have no known opinion, nor has anybody before the first answer:
+    -- who spoke for us is a fan all the same.
     case
-        when usage.power_users = 0 or people.power_users_known > 0
-            then coalesce(people.superfans, 0)
+        when usage.power_users = 0 then 0
+        when people.superfans > 0 then people.superfans
+        when people.power_users_known > 0 and months.month_end_on >= opinions_told.told_from_on
+            then 0
     end as superfans,
     case
         when usage.usage_basis = 'daily' then cast(coalesce(fans_left.superfans_left, 0) as bigint)
@@ -205,6 +214,7 @@ select
 from months
 cross join strategy
 cross join end_customers_told
+cross join opinions_told
 left join usage
     on
         months.account_id = usage.account_id
