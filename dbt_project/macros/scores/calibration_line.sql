@@ -13,7 +13,8 @@
     Writes CTEs; the last is `name` with the keys and `slope`, null where it did not settle. `forecasts` is a CTE with
     the keys, `p` and `is_lost`.
 #}
-{% macro calibration_lines(name, forecasts, keys, steps=12) -%}
+{% macro calibration_lines(name, forecasts, keys) -%}
+{%- set steps = var('newton_steps', 12) | int -%}
 {%- set key_list = keys | join(', ') -%}
 {{ name }}_logits as (
     select

@@ -1,4 +1,4 @@
-{% set newton_steps = 8 %}
+{% set newton_steps = var('newton_steps', 8) | int %}
 
 with
 
