@@ -93,9 +93,8 @@ def _choose(night: Night, entry: Entry) -> Filters:
         )
         st.session_state[kept] = chosen[name]
     if other_pages:
-        st.sidebar.caption(
-            f"Not narrowed to {' or '.join(other_pages)}: this page has no such cut."
-        )
+        cut = " or ".join(other_pages)
+        st.sidebar.caption(f"Not narrowed to {cut}: these figures are not kept that way.")
     return Filters(**chosen)
 
 
