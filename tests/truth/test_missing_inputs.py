@@ -57,6 +57,8 @@ DECIDED_OTHERWISE = {
     "survey_responses": {
         "success_accounts.is_cuttable_cost",
         "customer_value.has_winning_formula",
+        # Where nobody is a power user nobody is a superfan.
+        "adoption.superfans",
     },
     # At risk is what somebody or a model flagged: who looks at nothing has flagged nobody, and is
     # surprised by every loss.
