@@ -184,10 +184,11 @@ def answers(manifest: Mapping[str, Any]) -> list[Answer]:
 def tests_by_column(manifest: Mapping[str, Any]) -> dict[tuple[str, str], list[str]]:
     """What holds each column of each model: unit tests, data tests and proofs in Python."""
     found: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for unit in manifest["unit_tests"].values():
+    # By id: in which order dbt read the files is no part of the page.
+    for _, unit in sorted(manifest["unit_tests"].items()):
         for column in _words_of_rows(unit["expect"]["rows"]):
             found[unit["model"], column].append(f"unit `{unit['name']}`")
-    for node in manifest["nodes"].values():
+    for _, node in sorted(manifest["nodes"].items()):
         if node["resource_type"] == "test":
             for model, column, words in _data_tests(node):
                 found[model, column].append(words)
