@@ -21,6 +21,7 @@ SEGMENT_RATE = "segment_rate"
 BLEND = "blend"
 RIDGE = "ridge"
 TREES = "trees"
+GUIDED = "guided"
 CANDIDATES = (BLEND, RIDGE, TREES)
 
 

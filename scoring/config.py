@@ -41,6 +41,38 @@ TINY_TREES = TreeParams(
 
 
 @dataclass(frozen=True)
+class GuideParams:
+    """How people's judgements guide a model, see `scoring.guided`.
+
+    Attributes:
+        min_judged: judged rows, and
+        min_accounts: accounts among them, from which on people are listened to.
+        trees: of the guide; there are as many judgements as rows, so they may be bolder.
+        line_strength: penalty of the guide's line, see `ridge.fit_line`.
+        rest_trees: what outcomes add: single splits, since nothing of the kind can be told apart
+            by some hundred losses.
+        rest_c: the same of the line; a standardised feature adds some hundredths of log odds.
+    """
+
+    min_judged: int = 500
+    min_accounts: int = 50
+    trees: TreeParams = TreeParams(
+        rounds=200, leaves=4, depth=2, learning_rate=0.05, l2=5.0, min_child=50
+    )
+    line_strength: float = 0.02
+    rest_trees: TreeParams = TreeParams(
+        rounds=200,
+        leaves=2,
+        depth=1,
+        learning_rate=0.03,
+        l2=10.0,
+        min_child=10,
+        min_child_share=0.05,
+    )
+    rest_c: float = 0.0001
+
+
+@dataclass(frozen=True)
 class ColdStart:
     """How many matured losses a model needs, and what stands in for it below that.
 
@@ -67,6 +99,7 @@ class TrainConfig:
         seed: of every draw.
         grace_days: days after due in which a late renewal still counts as renewed.
         ridge_c: inverse strength of the ridge.
+        guide: how judgements guide heads that listen to them; None: none does.
         origins: rolling origins at most.
         step_months: months between origins.
         fold_losses: distinct losses that a fold's training part needs.
@@ -90,6 +123,7 @@ class TrainConfig:
     trees: TreeParams = field(default=TREES)
     tiny_trees: TreeParams = field(default=TINY_TREES)
     cold_start: ColdStart = field(default_factory=ColdStart)
+    guide: GuideParams | None = field(default_factory=GuideParams)
     origins: int = 4
     step_months: int = 6
     fold_losses: int = 5

@@ -15,7 +15,7 @@ import datetime as dt
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -124,6 +124,8 @@ class Prepared:
         y: label, shape (n,), NaN where the outcome is not final.
         matured_on: shape (n,), day from which the label may be learnt from; NaT where none.
         spec: the features of ``x``, in column order.
+        judged: log odds of the bad outcome that people gave lately, shape (n,), NaN where nobody
+            did; None where a head does not listen to them.
     """
 
     rows: pd.DataFrame
@@ -131,6 +133,7 @@ class Prepared:
     y: Floats
     matured_on: pd.Series
     spec: FeatureSpec
+    judged: Floats | None = None
 
     def __len__(self) -> int:
         """Rows."""
@@ -145,6 +148,7 @@ class Prepared:
             self.y[at],
             self.matured_on.iloc[at].reset_index(drop=True),
             self.spec,
+            None if self.judged is None else self.judged[at],
         )
 
     def without(self, columns: Sequence[str]) -> Prepared:
@@ -152,7 +156,7 @@ class Prepared:
         kept = [j for j, c in enumerate(self.spec.columns) if c not in columns]
         groups = {self.spec.columns[j]: self.spec.groups[self.spec.columns[j]] for j in kept}
         spec = FeatureSpec(groups, self.spec.deny)
-        return Prepared(self.rows, self.x[:, kept], self.y, self.matured_on, spec)
+        return replace(self, x=self.x[:, kept], spec=spec)
 
     def matured_by(self, cutoff: dt.date) -> Bools:
         """Rows whose label was final, whatever it was to be, on ``cutoff``."""
@@ -340,6 +344,8 @@ def data_hash(prepared: Prepared) -> str:
     # One bit pattern for "unknown" and one for zero, whatever engine wrote the frame.
     digest.update(np.where(np.isnan(prepared.x), np.nan, prepared.x + 0.0).tobytes())
     digest.update(np.where(np.isnan(prepared.y), np.nan, prepared.y + 0.0).tobytes())
+    if prepared.judged is not None:
+        digest.update(np.where(np.isnan(prepared.judged), np.nan, prepared.judged + 0.0).tobytes())
     return digest.hexdigest()
 
 

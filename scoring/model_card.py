@@ -21,7 +21,7 @@ from typing import Any
 from scoring import registry
 from scoring.baselines import BASE_RATE, ONE_FEATURE, RENEWALS_MADE
 from scoring.baselines import SEGMENT_RATE as BY_SEGMENT
-from scoring.cold_start import BLEND, RIDGE, SEGMENT_RATE, TREES
+from scoring.cold_start import BLEND, GUIDED, RIDGE, SEGMENT_RATE, TREES
 from scoring.errors import RegistryError
 from scoring.heads import HEADS
 from scoring.multiple import HEAD as MULTIPLE
@@ -34,6 +34,7 @@ RECIPES: Mapping[str, str] = {
     RIDGE: "ridge logistic regression",
     TREES: "gradient-boosted trees",
     BLEND: "blend: mean of the logits of a ridge logistic regression and small boosted trees",
+    GUIDED: "guided: learnt from what people said of many accounts, corrected by outcomes",
 }
 RIVALS: Mapping[str, str] = {
     BASE_RATE: "the loss rate of all",
@@ -583,7 +584,7 @@ def _refusals(versions: Sequence[Version]) -> list[str]:
         f"{_share(cold['prior_rate'])} worth {cold['prior_strength']:g}; the score says so "
         "(`serves`: `segment_rate`), with no reason beside it.",
         f"- Up to {cold['choose_losses']} losses only the blend serves, the most cautious "
-        "candidate.",
+        "candidate, or what people's judgements guide.",
         f"- Out of time a calibration slope below {rules['min_slope']:g} means that what was "
         "learnt does not hold afterwards: the segment's rate serves again.",
         *of_size,

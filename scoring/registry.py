@@ -26,10 +26,11 @@ from typing import Any, TypeVar
 
 from scoring.calibration import Platt
 from scoring.cold_start import SegmentRates
-from scoring.config import ColdStart, MultipleConfig, TrainConfig, TreeParams
+from scoring.config import ColdStart, GuideParams, MultipleConfig, TrainConfig, TreeParams
 from scoring.drift import Reference
 from scoring.errors import RegistryError
 from scoring.frame import FeatureSpec
+from scoring.guided import GuidedModel
 from scoring.members import Member
 from scoring.multiple import HEAD as MULTIPLE
 from scoring.multiple import MultipleModel, SegmentMeans
@@ -40,8 +41,9 @@ from scoring.trees import TreeModel
 READERS: Mapping[str, Callable[[str], Member]] = {
     RidgeModel.kind: RidgeModel.from_text,
     TreeModel.kind: TreeModel.from_text,
+    GuidedModel.kind: GuidedModel.from_text,
 }
-SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt"}
+SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt", GuidedModel.kind: "json"}
 PROMOTIONS = "promotions.jsonl"
 WITHDRAWN = "withdrawn"
 REFUSED = frozenset({"not_better", "not_compared"})
@@ -487,8 +489,17 @@ def config_of(record: Mapping[str, object]) -> TrainConfig:
         trees=TreeParams(**trees),
         tiny_trees=TreeParams(**tiny),
         cold_start=ColdStart(**cold),
+        guide=_guide_of(values.pop("guide", None)),
         **values,  # type: ignore[arg-type]  # written by as_record from the same dataclass
     )
+
+
+def _guide_of(record: object) -> GuideParams | None:
+    """The part about judgements; manifests from before there was one hold none."""
+    if not isinstance(record, Mapping):
+        return None
+    sizes = {k: TreeParams(**record[k]) for k in ("trees", "rest_trees")}
+    return GuideParams(**{**record, **sizes})
 
 
 def _is_same_procedure(was: Mapping[str, Any], model: Model | MultipleModel) -> bool:

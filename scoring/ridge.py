@@ -22,6 +22,8 @@ from scoring.errors import FrameError, RegistryError
 SOME_ROWS = 50_000
 """Rows by which the fit of a very large frame is begun."""
 CLIP = 4.0
+FREE = 50.0
+"""Deviations of a number that is not held back: its penalty is a 2,500th of a feature's."""
 """Standard deviations beyond which a value says no more: one wild account must not own the line."""
 
 
@@ -99,6 +101,38 @@ def fit_ridge(x: Floats, y: Floats, features: tuple[str, ...], c: float = 0.05) 
     coefficients = np.zeros(len(used))
     coefficients[used] = model.coef_[0]
     return _model(features, scales, coefficients, float(model.intercept_[0]))
+
+
+def fit_ridge_beside(
+    x: Floats, y: Floats, features: tuple[str, ...], c: float, known: Floats
+) -> tuple[RidgeModel, float]:
+    """Logistic regression beside a number whose own coefficient is not held back.
+
+    Args:
+        x: features, shape (n, p), NaN where unknown.
+        y: outcomes 0/1, shape (n,).
+        features: names of the columns of ``x``.
+        c: inverse strength of the penalty on the features, as scikit-learn counts it.
+        known: the number, shape (n,).
+
+    Returns:
+        What the features add, and the coefficient of ``known``.
+
+    Raises:
+        FrameError: one outcome only.
+    """
+    if len(np.unique(y)) < 2:
+        raise FrameError("a logistic regression needs both outcomes among its training rows")
+    scales = _scales(x)
+    design, used = _used(x, scales)
+    spread = float(known.std())
+    per_unit = FREE / spread if spread > 0.0 else 0.0
+    model = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=200)
+    model.fit(np.column_stack([design, known * per_unit]), y)
+    coefficients = np.zeros(len(used))
+    coefficients[used] = model.coef_[0][:-1]
+    slope = round(float(model.coef_[0][-1]) * per_unit, DECIMALS)
+    return _model(features, scales, coefficients, float(model.intercept_[0])), slope
 
 
 def fit_line(x: Floats, y: Floats, features: tuple[str, ...], strength: float) -> RidgeModel:

@@ -26,10 +26,11 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from scoring import cold_start, drift, evaluation, judgement
 from scoring.arrays import Bools, Floats, Ints, logit, sigmoid
 from scoring.calibration import IDENTITY, Platt, fit_platt
-from scoring.cold_start import SEGMENT_RATE, SegmentRates
-from scoring.config import TrainConfig
+from scoring.cold_start import GUIDED, SEGMENT_RATE, SegmentRates
+from scoring.config import GuideParams, TrainConfig
 from scoring.errors import LeakageError, ScoringError
 from scoring.frame import FeatureSpec, Leak, Prepared, data_hash, leaking, prepare
+from scoring.guided import fit_guided
 from scoring.heads import Head, head_named
 from scoring.jobs import side_by_side
 from scoring.members import Member, mean_explanation
@@ -39,11 +40,13 @@ from scoring.splits import Fold, rolling_origin
 from scoring.trees import fit_trees
 
 RIDGE_PART, TREES_PART, TINY_TREES_PART = "ridge", "trees", "tiny_trees"
+GUIDED_PART = "guided"
 PARTS: Mapping[str, tuple[str, ...]] = {
     cold_start.SEGMENT_RATE: (),
     cold_start.RIDGE: (RIDGE_PART,),
     cold_start.TREES: (TREES_PART,),
     cold_start.BLEND: (RIDGE_PART, TINY_TREES_PART),
+    cold_start.GUIDED: (GUIDED_PART,),
 }
 """What a recipe takes the mean of."""
 
@@ -162,15 +165,15 @@ def _train(
 
     losses = training.losses()
     renewals = int(training.renewal_ids().nunique())
-    possible = _possible(training, cold_start.recipes(losses, config.cold_start))
+    possible = _possible(training, config)
     walked = walk(prepared, as_of, possible, config, eligible)
-    recipe = choose(prepared, walked, possible)
+    recipe = choose(prepared, walked, possible, config.seed)
     out_of_time = walked.only(shaped.judged)
     calibrator, note = _calibrate(prepared, out_of_time, recipe, config)
     if recipe != SEGMENT_RATE and calibrator.slope < config.min_slope:
         recipe, calibrator, note = SEGMENT_RATE, IDENTITY, "no skill out of time"
 
-    members = fit_recipe(recipe, training.x, training.y, prepared.spec, config)
+    members = fit_recipe(recipe, training, config)
     replicates, scale = _replicates(recipe, training, config)
     record: dict[str, object] = {
         "head": head.name,
@@ -243,6 +246,8 @@ def shape(
     else:
         own = head.own_frame(frame, config.grace_days)
         prepared = prepare(own, spec, config.grace_days)
+    if head.guided_by is not None and config.guide is not None:
+        prepared = dataclasses.replace(prepared, judged=head.guided_by.log_odds(prepared))
     prepared = prepared.without(head.excludes)
     # Rows observed after the cutoff must not even shape a median or a hash.
     prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
@@ -280,7 +285,7 @@ def walk(
 
     def logits_of(fold: Fold, part: str) -> Floats:
         train = _some_accounts(prepared, fold.train, config)
-        fitted = fit_part(part, prepared.x[train], prepared.y[train], prepared.spec, config)
+        fitted = fit_part(part, prepared.take(train), config)
         return fitted.raw_logit(prepared.x[fold.test])
 
     # The blend's ridge is the ridge: each algorithm is fitted once a fold.
@@ -319,33 +324,50 @@ def _groups_of(accounts: pd.Series, groups: int, salt: str) -> Ints:
     return np.array(drawn, dtype=np.int64)[codes]
 
 
-def choose(prepared: Prepared, out_of_time: OutOfTime, recipes: Sequence[str]) -> str:
+def choose(
+    prepared: Prepared, out_of_time: OutOfTime, recipes: Sequence[str], seed: int = 7
+) -> str:
     """The recipe of lowest out-of-time log loss; the first of ``recipes`` where none was walked.
 
-    Each candidate is scored on all folds together, uncalibrated: calibration comes after.
+    Each candidate is scored on all folds together, uncalibrated: calibration comes after. People
+    are listened to unless outcomes contradict them: the guided recipe serves where no other is
+    better by more than chance (the whole clustered interval), since outcomes are of the few
+    accounts that were due, and it is asked about all.
     """
     if len(recipes) == 1 or len(out_of_time.positions) == 0:
         return recipes[0]
     y = prepared.y[out_of_time.positions]
     # Rounded, so that a last bit cannot choose; ties go to the simpler, earlier name.
     loss = {r: round(evaluation.log_loss(y, sigmoid(out_of_time.raw[r])), 9) for r in recipes}
-    return min(recipes, key=lambda r: (loss[r], recipes.index(r)))
+    best = min(recipes, key=lambda r: (loss[r], recipes.index(r)))
+    if best == GUIDED or GUIDED not in recipes:
+        return best
+    accounts = prepared.rows["account_id"].iloc[out_of_time.positions].reset_index(drop=True)
+    p, guided = (sigmoid(out_of_time.raw[r]) for r in (best, GUIDED))
+    worse = evaluation.paired_log_loss(y, p, guided, accounts, seed=seed)
+    return best if worse.low > 0.0 else GUIDED
 
 
-def fit_recipe(
-    recipe: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig
-) -> tuple[Member, ...]:
+def fit_recipe(recipe: str, rows: Prepared, config: TrainConfig) -> tuple[Member, ...]:
     """The members of one recipe, fitted; none for the segment's rate."""
-    parts = PARTS[recipe]
-    return tuple(side_by_side([partial(fit_part, p, x, y, spec, config) for p in parts]))
+    return tuple(side_by_side([partial(fit_part, part, rows, config) for part in PARTS[recipe]]))
 
 
-def fit_part(part: str, x: Floats, y: Floats, spec: FeatureSpec, config: TrainConfig) -> Member:
+def fit_part(part: str, rows: Prepared, config: TrainConfig) -> Member:
     """One algorithm of a recipe, fitted."""
+    x, y, columns = rows.x, rows.y, rows.spec.columns
+    if part == GUIDED_PART:
+        guide = config.guide
+        if guide is not None and rows.judged is not None and _is_judged(rows, guide):
+            return fit_guided(
+                x, y, rows.judged, columns, guide, seed=config.seed, threads=config.threads
+            )
+        # At an origin before people were asked something else would have served.
+        part = RIDGE_PART
     if part == RIDGE_PART:
-        return fit_ridge(x, y, spec.columns, config.ridge_c)
+        return fit_ridge(x, y, columns, config.ridge_c)
     params = config.tiny_trees if part == TINY_TREES_PART else config.trees
-    return fit_trees(x, y, spec.columns, params, seed=config.seed, threads=config.threads)
+    return fit_trees(x, y, columns, params, seed=config.seed, threads=config.threads)
 
 
 def version_of(record: Mapping[str, object]) -> str:
@@ -354,9 +376,25 @@ def version_of(record: Mapping[str, object]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _possible(training: Prepared, recipes: tuple[str, ...]) -> tuple[str, ...]:
-    """Nothing can be learnt where every renewal ended alike."""
-    return recipes if len(np.unique(training.y)) == 2 else (SEGMENT_RATE,)
+def _possible(training: Prepared, config: TrainConfig) -> tuple[str, ...]:
+    """What losses and judgements allow; nothing where every renewal ended alike."""
+    recipes = cold_start.recipes(training.losses(), config.cold_start)
+    if recipes == (SEGMENT_RATE,) or len(np.unique(training.y)) < 2:
+        return (SEGMENT_RATE,)
+    is_guided = config.guide is not None and _is_judged(training, config.guide)
+    return (GUIDED, *recipes) if is_guided else recipes
+
+
+def _is_judged(rows: Prepared, guide: GuideParams) -> bool:
+    """Whether people judged enough of these rows, and not all alike, to be learnt from."""
+    if rows.judged is None:
+        return False
+    said = ~np.isnan(rows.judged)
+    return bool(
+        said.sum() >= guide.min_judged
+        and rows.rows["account_id"][said].nunique() >= guide.min_accounts
+        and np.ptp(rows.judged[said]) > 0.0
+    )
 
 
 def _calibrate(
@@ -400,7 +438,7 @@ def _replicates(
     masks = [mask for mask in masks if len(np.unique(training.y[mask])) == 2]
 
     def without_or_with(mask: Bools, part: str) -> Member:
-        return fit_part(part, training.x[mask], training.y[mask], training.spec, config)
+        return fit_part(part, training.take(mask), config)
 
     parts = PARTS[recipe]
     members = side_by_side([partial(without_or_with, mask, p) for mask in masks for p in parts])
@@ -546,13 +584,13 @@ def compare(
     for config, spec in ((champion, champion_spec), (challenger, challenger_spec)):
         shaped = shape(frame, head, as_of, config, spec)
         prepared, training, eligible = shaped.prepared, shaped.training, shaped.eligible
-        possible = _possible(training, cold_start.recipes(training.losses(), config.cold_start))
+        possible = _possible(training, config)
         # Same origins for both: a pair needs the same row at the same state of knowledge.
         shared = dataclasses.replace(
             config, origins=champion.origins, step_months=champion.step_months
         )
         walked = walk(prepared, as_of, possible, shared, eligible)
-        recipe = choose(prepared, walked, possible)
+        recipe = choose(prepared, walked, possible, champion.seed)
         out_of_time = walked.only(shaped.judged)
         part = prepared.take(out_of_time.positions)
         if recipe == SEGMENT_RATE or len(part) == 0:

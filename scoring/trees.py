@@ -65,6 +65,7 @@ def fit_trees(
     objective: str = "binary",
     seed: int = 7,
     threads: int = 1,
+    start: Floats | None = None,
 ) -> TreeModel:
     """Fit a booster; equal inputs give an equal text.
 
@@ -77,6 +78,7 @@ def fit_trees(
         seed: of LightGBM's few draws (bins of large frames).
         threads: LightGBM's for frames of ordinary size; large ones take all there are. With
             "deterministic" their number changes no bit.
+        start: raw predictions that the trees add to, shape (n,); the model holds the trees alone.
 
     Raises:
         FrameError: all outcomes are alike.
@@ -97,7 +99,9 @@ def fit_trees(
         "force_row_wise": True,
         "verbosity": -1,
     }
-    data = lgb.Dataset(x, y, feature_name=list(features), free_raw_data=True)
+    if start is not None:
+        settings["boost_from_average"] = False
+    data = lgb.Dataset(x, y, init_score=start, feature_name=list(features), free_raw_data=True)
     booster = lgb.train(settings, data, num_boost_round=params.rounds)
     # Predict with the model as read back: what is stored is what is served.
     text = str(booster.model_to_string())

@@ -131,17 +131,21 @@ def test_the_oracle_is_the_one_that_decided(case: Case) -> None:
     assert is_known.mean() > 0.95
 
 
-def test_would_they_sign_today_goes_with_the_true_chance(today: pd.DataFrame) -> None:
-    """What is reached does not fall back; .85 is wanted and not reached.
+def test_would_they_sign_today_goes_with_the_true_chance(case: Case, today: pd.DataFrame) -> None:
+    """The model that has seen most, of the last year, ranks as the truth does.
 
-    Told the true chance of other accounts, which no company is, a model reaches .88 from these
-    features. Which accounts a sticky feature holds, and how warm an executive is whom nobody has
-    met, is in no system; some 700 losses teach less than the truth would.
+    The earlier ones have seen fewer losses. Told the true chance of other accounts, which no
+    company is, a model reaches .87 from these features: which accounts a sticky feature holds, and
+    how warm an executive is whom nobody has met, is in no system.
     """
     assert len(today) > 10_000
-    for measure in (pearsonr, spearmanr):
-        reached = float(measure(today["p"], today["p_true"]).statistic)
-        assert reached >= 0.70, (measure.__name__, reached)
+    began, _ = spans_of(case.as_of)[-1]
+    last = today[today["observed_on"] > pd.Timestamp(began)]
+    for measure, of_last, of_all in ((spearmanr, 0.85, 0.80), (pearsonr, 0.82, 0.78)):
+        reached = [float(measure(t["p"], t["p_true"]).statistic) for t in (last, today)]
+        print(f"{measure.__name__}: {reached[0]:.3f} of the last year, {reached[1]:.3f} of three")
+        assert reached[0] >= of_last, (measure.__name__, reached)
+        assert reached[1] >= of_all, (measure.__name__, reached)
 
 
 def test_shuffled_outcomes_cannot_be_ranked(

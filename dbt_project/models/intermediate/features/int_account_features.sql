@@ -98,6 +98,7 @@
     ('contract', 'is_evergreen', as_flag('contracts.is_evergreen')),
     ('contract', 'tenure_months', 'contracts.tenure_days / 30.4375'),
     ('contract', 'arr_log', 'ln(1 + cast(contracts.arr_usd as double))'),
+    ('contract', 'segment_arr_log', 'ln(1 + cast(bands.segment_arr_usd as double))'),
     ('contract', 'seats_log', 'ln(1 + contracts.seats)'),
     ('contract', 'plans', 'contracts.plans'),
     ('contract', 'discount_rate', 'contracts.discount_rate'),
@@ -179,17 +180,30 @@ accounts as (
 -- Bands among the accounts of the same day: what a customer weighed then, not what it weighs now.
 ranked as (
     select
-        account_id,
-        observed_on,
-        (row_number() over (partition by observed_on order by arr_usd desc, account_id asc) - 1.0)
-        / count(*) over (partition by observed_on) as rank_share
-    from {{ ref('int_contract_account_months') }}
+        contracts.account_id,
+        contracts.observed_on,
+        accounts.segment,
+        (
+            row_number() over (
+                partition by contracts.observed_on
+                order by contracts.arr_usd desc, contracts.account_id asc
+            ) - 1.0
+        )
+        / count(*) over (partition by contracts.observed_on) as rank_share,
+        -- What a customer of this segment pays tells segments apart without naming them.
+        sum(contracts.arr_usd) over segment_days / count(contracts.arr_usd) over segment_days
+            as segment_arr_usd
+    from {{ ref('int_contract_account_months') }} as contracts
+    left join accounts on contracts.account_id = accounts.account_id
+    window segment_days as (partition by contracts.observed_on, accounts.segment)
 ),
 
 bands as (
     select
         ranked.account_id,
         ranked.observed_on,
+        ranked.segment,
+        ranked.segment_arr_usd,
         thresholds.band
     from ranked
     inner join {{ ref('attention_band_thresholds') }} as thresholds
@@ -205,7 +219,7 @@ select
     contracts.next_due_on,
     contracts.next_due_on as label_due_on,
     contracts.label_known_on,
-    accounts.segment,
+    bands.segment,
     bands.band as attention_band,
     contracts.cycle_number,
     {{ stable(
@@ -222,7 +236,6 @@ select
 from {{ ref('int_contract_account_months') }} as contracts
 inner join bands
     on contracts.account_id = bands.account_id and contracts.observed_on = bands.observed_on
-left join accounts on contracts.account_id = accounts.account_id
 left join usage
     on contracts.account_id = usage.account_id and contracts.observed_on = usage.observed_on
 {% for model, name in imports -%}
