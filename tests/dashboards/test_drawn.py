@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -26,6 +27,12 @@ def draw(path: str) -> None:
     view = next(entry.view for entry in ENTRIES if entry.path == path)
     with section():
         view.show(page_of(Filters()))
+
+
+@pytest.fixture(autouse=True)
+def main_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page run by a test takes the place of the main module, which new processes start from."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture

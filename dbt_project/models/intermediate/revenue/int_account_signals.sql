@@ -89,7 +89,7 @@ seen as (
         months.account_id,
         months.month_end_on,
         people.is_champion_or_sponsor_gone as is_sponsor_gone,
-        -- Never a word with a director is silence too, where touches are recorded and people's levels.
+        -- Never a word with a director is silence too, where touches and levels are recorded.
         case
             when touches.two_way_director_touches_12m is not null
                 then coalesce(touches.days_since_two_way_director_touch, 9999) >= 180

@@ -182,7 +182,7 @@ select
     usage.power_user_share,
     case when usage.power_users is not null then coalesce(people.power_users_known, 0) end
         as power_users_known,
-    -- Users whom nobody knows by name have no known opinion, nor has anybody before the first answer:
+    -- Whom nobody knows by name has no known opinion, nor has anybody before the first answer:
     -- who spoke for us is a fan all the same.
     case
         when usage.power_users = 0 then 0
