@@ -98,7 +98,7 @@
     ('contract', 'is_evergreen', as_flag('contracts.is_evergreen')),
     ('contract', 'tenure_months', 'contracts.tenure_days / 30.4375'),
     ('contract', 'arr_log', 'ln(1 + cast(contracts.arr_usd as double))'),
-    ('contract', 'segment_arr_log', 'ln(1 + cast(bands.segment_arr_usd as double))'),
+    ('contract', 'segment_arr_ratio', 'bands.segment_arr_ratio'),
     ('contract', 'seats_log', 'ln(1 + contracts.seats)'),
     ('contract', 'plans', 'contracts.plans'),
     ('contract', 'discount_rate', 'contracts.discount_rate'),
@@ -190,12 +190,21 @@ ranked as (
             ) - 1.0
         )
         / count(*) over (partition by contracts.observed_on) as rank_share,
-        -- What a customer of this segment pays tells segments apart without naming them.
-        sum(contracts.arr_usd) over segment_days / count(contracts.arr_usd) over segment_days
-            as segment_arr_usd
+        -- What a customer of this segment pays tells segments apart without naming them; beside
+        -- all customers of the day, so that prices may rise.
+        (
+            cast(sum(contracts.arr_usd) over segment_days as double)
+            / count(contracts.arr_usd) over segment_days
+        )
+        / nullif(
+            cast(sum(contracts.arr_usd) over days as double) / count(contracts.arr_usd) over days,
+            0
+        ) as segment_arr_ratio
     from {{ ref('int_contract_account_months') }} as contracts
     left join accounts on contracts.account_id = accounts.account_id
-    window segment_days as (partition by contracts.observed_on, accounts.segment)
+    window
+        days as (partition by contracts.observed_on),
+        segment_days as (partition by contracts.observed_on, accounts.segment)
 ),
 
 bands as (
@@ -203,7 +212,7 @@ bands as (
         ranked.account_id,
         ranked.observed_on,
         ranked.segment,
-        ranked.segment_arr_usd,
+        ranked.segment_arr_ratio,
         thresholds.band
     from ranked
     inner join {{ ref('attention_band_thresholds') }} as thresholds
