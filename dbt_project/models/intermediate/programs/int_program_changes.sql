@@ -1,7 +1,5 @@
 {# Days after enrolment in which the action wanted is looked for. #}
 {% set action_days = 180 %}
-{# A forecast older than this says nothing about the day, as in int_renewal_scores. #}
-{% set stale_days = 62 %}
 {# Days before the due date at which the forecast should have turned. #}
 {% set lead_days = 60 %}
 with
@@ -57,33 +55,12 @@ terms as (
     from {{ ref('fct_contract_terms') }}
 ),
 
-account_map as (
-    select
-        source_account_id,
-        account_id
-    from {{ ref('int_account_map') }}
-),
-
 scores as (
-    select
-        account_map.account_id,
-        scores.as_of,
-        scores.band,
-        scores.is_backfill
-    from {{ ref('stg_scores__churn_score_history') }} as scores
-    inner join account_map on scores.account_id = account_map.source_account_id
-    where scores.head = 'next_renewal'
+    {{ stored_scores() }}
 ),
 
 assessments as (
-    select
-        account_id,
-        risk_assessment_id,
-        assessed_on,
-        {{ utc_date('known_at') }} as known_on,
-        sign_today_share
-    from {{ ref('fct_risk_assessments') }}
-    where sign_today_share is not null
+    {{ stored_judgements() }}
 ),
 
 later as (
@@ -150,56 +127,20 @@ action_outcomes as (
 
 -- What was foreseen on the day of enrolment: the newest score and the newest judgement by then.
 known_scores as (
-    select
-        next_renewals.program_id,
-        next_renewals.account_id,
-        scores.band,
-        row_number() over (
-            partition by next_renewals.program_id, next_renewals.account_id
-            order by scores.is_backfill asc, scores.as_of desc
-        ) as newest_rank
-    from next_renewals
-    inner join scores
-        on
-            next_renewals.account_id = scores.account_id
-            and next_renewals.enrolled_on >= scores.as_of
-            and scores.as_of > {{ days_after('next_renewals.enrolled_on', 0 - stale_days) }}
+    {{ known_scores('next_renewals', ['program_id', 'account_id'], 'enrolled_on') }}
 ),
 
 known_assessments as (
-    select
-        next_renewals.program_id,
-        next_renewals.account_id,
-        assessments.sign_today_share,
-        row_number() over (
-            partition by next_renewals.program_id, next_renewals.account_id
-            order by assessments.assessed_on desc, assessments.risk_assessment_id asc
-        ) as newest_rank
-    from next_renewals
-    inner join assessments
-        on
-            next_renewals.account_id = assessments.account_id
-            and next_renewals.enrolled_on >= assessments.assessed_on
-            and next_renewals.enrolled_on >= assessments.known_on
-            and assessments.assessed_on
-            > {{ days_after('next_renewals.enrolled_on', 0 - stale_days) }}
+    {{ known_judgements('next_renewals', ['program_id', 'account_id'], 'enrolled_on') }}
 ),
 
--- At risk is what the model puts into the high band, or a person gives less than even odds.
 foreseen as (
     select
         next_renewals.*,
         terms.left_on <= next_renewals.looked_on as has_left_by_look,
         terms.renewed_on <= next_renewals.looked_on as has_renewed_by_look,
-        case
-            when known_scores.band = 'high' or known_assessments.sign_today_share < 0.5 then true
-            when coalesce(known_scores.band, '') <> '' or known_assessments.sign_today_share >= 0.5
-                then false
-        end as was_at_risk,
-        case
-            when later.band = 'high' or later.human_sign_today < 0.5 then true
-            when coalesce(later.band, '') <> '' or later.human_sign_today >= 0.5 then false
-        end as is_at_risk_later
+        {{ at_risk('known_scores.band', 'known_assessments.sign_today_share') }} as was_at_risk,
+        {{ at_risk('later.band', 'later.human_sign_today') }} as is_at_risk_later
     from next_renewals
     left join terms on next_renewals.contract_term_id = terms.contract_term_id
     left join later on next_renewals.contract_term_id = later.contract_term_id
@@ -267,18 +208,4 @@ loss_outcomes as (
     from foreseen
 )
 
-{% for outcomes in ['action_outcomes', 'forecast_outcomes', 'loss_outcomes'] -%}
-    select
-        program_id,
-        account_id,
-        outcome_measure,
-        contract_term_id,
-        enrolled_on,
-        falls_on,
-        final_on,
-        arm,
-        counting,
-        case when counting = 'counted' then is_kept end as is_kept
-    from {{ outcomes }}
-    {{ 'union all' if not loop.last }}
-{% endfor %}
+{{ counted_outcomes(['action_outcomes', 'forecast_outcomes', 'loss_outcomes']) }}

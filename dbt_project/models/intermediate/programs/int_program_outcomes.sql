@@ -138,18 +138,4 @@ payment_outcomes as (
             and payments.falls_on = paying_after.month_end_on
 )
 
-{% for outcomes in ['renewal_outcomes', 'payment_outcomes'] -%}
-    select
-        program_id,
-        account_id,
-        outcome_measure,
-        contract_term_id,
-        enrolled_on,
-        falls_on,
-        final_on,
-        arm,
-        counting,
-        case when counting = 'counted' then is_kept end as is_kept
-    from {{ outcomes }}
-    {{ 'union all' if not loop.last }}
-{% endfor %}
+{{ counted_outcomes(['renewal_outcomes', 'payment_outcomes']) }}

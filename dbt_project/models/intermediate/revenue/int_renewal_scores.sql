@@ -1,7 +1,5 @@
 {# Days before the due date at which a loss could still have been averted: looked at three times. #}
 {% set leads = [180, 90, 60] %}
-{# A score or a judgement older than this at the moment of looking says nothing about it. #}
-{% set stale_days = 62 %}
 with
 
 terms as (
@@ -21,15 +19,7 @@ account_map as (
 ),
 
 scores as (
-    select
-        account_map.account_id,
-        scores.as_of,
-        scores.p,
-        scores.band,
-        scores.is_backfill
-    from {{ ref('stg_scores__churn_score_history') }} as scores
-    inner join account_map on scores.account_id = account_map.source_account_id
-    where scores.head = 'next_renewal'
+    {{ stored_scores() }}
 ),
 
 multiples as (
@@ -44,14 +34,7 @@ multiples as (
 ),
 
 assessments as (
-    select
-        account_id,
-        risk_assessment_id,
-        assessed_on,
-        {{ utc_date('known_at') }} as known_on,
-        sign_today_share
-    from {{ ref('fct_risk_assessments') }}
-    where sign_today_share is not null
+    {{ stored_judgements() }}
 ),
 
 leads as (
@@ -79,28 +62,11 @@ looks as (
     where is_undecided
 ),
 
--- The newest score stored by then, never one made later. A live score counts before one of a model
--- trained backwards in time, which may only stand in where there was no warehouse to look at.
 known_scores as (
-    select
-        looks.contract_term_id,
-        looks.lead_days,
-        scores.p,
-        scores.band,
-        scores.is_backfill,
-        row_number() over (
-            partition by looks.contract_term_id, looks.lead_days
-            order by scores.is_backfill asc, scores.as_of desc
-        ) as score_rank
-    from looks
-    inner join scores
-        on
-            looks.account_id = scores.account_id
-            and looks.looked_on >= scores.as_of
-            and scores.as_of > {{ days_after('looks.looked_on', -stale_days) }}
+    {{ known_scores('looks', ['contract_term_id', 'lead_days'], 'looked_on') }}
 ),
 
--- The same for what a renewal was expected to bring.
+-- As of scores, for what a renewal was expected to bring.
 known_multiples as (
     select
         looks.contract_term_id,
@@ -116,26 +82,12 @@ known_multiples as (
         on
             looks.account_id = multiples.account_id
             and looks.looked_on >= multiples.as_of
-            and multiples.as_of > {{ days_after('looks.looked_on', -stale_days) }}
+            and multiples.as_of > {{ days_after('looks.looked_on', '-' ~ stale_days()) }}
     where looks.lead_days in (0, 90)
 ),
 
 known_assessments as (
-    select
-        looks.contract_term_id,
-        looks.lead_days,
-        assessments.sign_today_share,
-        row_number() over (
-            partition by looks.contract_term_id, looks.lead_days
-            order by assessments.assessed_on desc, assessments.risk_assessment_id asc
-        ) as assessment_rank
-    from looks
-    inner join assessments
-        on
-            looks.account_id = assessments.account_id
-            and looks.looked_on >= assessments.assessed_on
-            and looks.looked_on >= assessments.known_on
-            and assessments.assessed_on > {{ days_after('looks.looked_on', -stale_days) }}
+    {{ known_judgements('looks', ['contract_term_id', 'lead_days'], 'looked_on') }}
 )
 
 select
@@ -170,12 +122,12 @@ left join known_scores
     on
         looks.contract_term_id = known_scores.contract_term_id
         and looks.lead_days = known_scores.lead_days
-        and known_scores.score_rank = 1
+        and known_scores.newest_rank = 1
 left join known_assessments
     on
         looks.contract_term_id = known_assessments.contract_term_id
         and looks.lead_days = known_assessments.lead_days
-        and known_assessments.assessment_rank = 1
+        and known_assessments.newest_rank = 1
 left join known_multiples
     on
         looks.contract_term_id = known_multiples.contract_term_id

@@ -174,10 +174,7 @@ listed as (
             when plans.closed_on is not null then plans.closed_on <= plans.due_on
             when plans.due_on < {{ as_of_date() }} then false
         end as is_on_time,
-        case
-            when judged.sign_today_share < 0.5 or scored.band = 'high' then true
-            when judged.sign_today_share is not null or scored.band is not null then false
-        end as was_at_risk_when_opened
+        {{ at_risk('scored.band', 'judged.sign_today_share') }} as was_at_risk_when_opened
     from plans
     left join objectives on plans.action_plan_id = objectives.action_plan_id
     left join judged
