@@ -124,7 +124,7 @@ class Prepared:
         y: label, shape (n,), NaN where the outcome is not final.
         matured_on: shape (n,), day from which the label may be learnt from; NaT where none.
         spec: the features of ``x``, in column order.
-        judged: log odds of the bad outcome that people gave lately, shape (n,), NaN where nobody
+        opinions: log odds of the bad outcome that people gave lately, shape (n,), NaN where nobody
             did; None where a head does not listen to them.
     """
 
@@ -133,7 +133,7 @@ class Prepared:
     y: Floats
     matured_on: pd.Series
     spec: FeatureSpec
-    judged: Floats | None = None
+    opinions: Floats | None = None
 
     def __len__(self) -> int:
         """Rows."""
@@ -148,7 +148,7 @@ class Prepared:
             self.y[at],
             self.matured_on.iloc[at].reset_index(drop=True),
             self.spec,
-            None if self.judged is None else self.judged[at],
+            None if self.opinions is None else self.opinions[at],
         )
 
     def without(self, columns: Sequence[str]) -> Prepared:
@@ -342,10 +342,9 @@ def data_hash(prepared: Prepared) -> str:
         days = day_texts(prepared.rows[column])
         digest.update("\n".join(days.tolist()).encode())
     # One bit pattern for "unknown" and one for zero, whatever engine wrote the frame.
-    digest.update(np.where(np.isnan(prepared.x), np.nan, prepared.x + 0.0).tobytes())
-    digest.update(np.where(np.isnan(prepared.y), np.nan, prepared.y + 0.0).tobytes())
-    if prepared.judged is not None:
-        digest.update(np.where(np.isnan(prepared.judged), np.nan, prepared.judged + 0.0).tobytes())
+    for values in (prepared.x, prepared.y, prepared.opinions):
+        if values is not None:
+            digest.update(np.where(np.isnan(values), np.nan, values + 0.0).tobytes())
     return digest.hexdigest()
 
 

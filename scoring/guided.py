@@ -15,12 +15,13 @@ that account is scored.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from scoring.arrays import Floats
+from scoring.arrays import DECIMALS, Floats
 from scoring.calibration import fit_platt
 from scoring.config import GuideParams
 from scoring.errors import RegistryError
@@ -28,7 +29,11 @@ from scoring.members import Member, mean_explanation, mean_logit
 from scoring.ridge import RidgeModel, fit_line, fit_ridge_beside
 from scoring.trees import TreeModel, fit_trees
 
-DECIMALS = 12
+READERS: Mapping[str, Callable[[str], Member]] = {
+    RidgeModel.kind: RidgeModel.from_text,
+    TreeModel.kind: TreeModel.from_text,
+}
+"""What a guided model is made of, by kind."""
 
 
 @dataclass(frozen=True)
@@ -81,39 +86,42 @@ class GuidedModel:
         record = json.loads(text)
         if record.get("kind") != cls.kind:
             raise RegistryError("this text is no guided model")
-        guide, rest = (tuple(_read(k, t) for k, t in record[part]) for part in ("guide", "rest"))
+        guide, rest = (
+            tuple(READERS[kind](member) for kind, member in record[part])
+            for part in ("guide", "rest")
+        )
         return cls(guide, float(record["intercept"]), float(record["slope"]), rest)
 
 
 def fit_guided(
     x: Floats,
     y: Floats,
-    judged: Floats,
-    features: tuple[str, ...],
+    opinions: Floats,
     params: GuideParams,
+    features: tuple[str, ...],
     *,
     seed: int = 7,
     threads: int = 1,
 ) -> GuidedModel:
-    """Fit the guide on judged rows, then the line on it and the rest on all outcomes.
+    """Fit the guide on what people said, then the line on it and the rest on all outcomes.
 
     Args:
         x: features, shape (n, p), NaN where unknown.
         y: outcomes 0/1, shape (n,).
-        judged: log odds of the bad outcome that people gave, shape (n,), NaN where nobody did.
-        features: names of the columns of ``x``.
+        opinions: log odds of the bad outcome that people gave, shape (n,), NaN where nobody did.
         params: sizes and penalties.
+        features: names of the columns of ``x``.
         seed: of the trees.
         threads: of the trees, see `trees.fit_trees`.
 
     Raises:
-        FrameError: one outcome only, or judgements that are none or all alike.
+        FrameError: one outcome only, or opinions that are none or all alike.
     """
-    said = ~np.isnan(judged)
+    said = ~np.isnan(opinions)
     guide = (
-        fit_line(x[said], judged[said], features, params.line_strength),
+        fit_line(x[said], opinions[said], features, params.line_strength),
         fit_trees(
-            x[said], judged[said], features, params.trees,
+            x[said], opinions[said], features, params.trees,
             objective="regression", seed=seed, threads=threads,
         ),
     )  # fmt: skip
@@ -130,7 +138,3 @@ def fit_guided(
         round(0.5 * (line.slope + slope), DECIMALS),
         (ridge, trees),
     )
-
-
-def _read(kind: str, text: str) -> Member:
-    return RidgeModel.from_text(text) if kind == RidgeModel.kind else TreeModel.from_text(text)

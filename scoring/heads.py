@@ -22,13 +22,13 @@ from scoring.frame import Prepared
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Opinions:
     """What people said of accounts, which guides a head that asks the same question.
 
     Attributes:
         column: feature with the probability (0-1) of the good outcome that somebody gave.
         age: feature with the days since then.
-        oldest: days up to which it is a judgement of the account as it stands in its row.
+        oldest: days up to which it is an opinion of the account as it stands in its row.
     """
 
     column: str
@@ -36,7 +36,7 @@ class Judgement:
     oldest: float = 31.0
 
     def log_odds(self, prepared: Prepared) -> Floats | None:
-        """Log odds of the bad outcome, shape (n,), NaN where nobody judged; None without column.
+        """Log odds of the bad outcome, shape (n,), NaN where nobody gave one; None without column.
 
         Nobody is surer than one in fifty: "certainly" is said more easily than it is meant.
         """
@@ -65,7 +65,7 @@ class Head:
         chances_a_year: how often a year the question is put to an account, which the assumed rates
             of a company without history are spread over.
         has_bands: whether the cut-offs of the risk bands, made for renewals, mean anything here.
-        guided_by: judgements that guide it, where there are enough of them.
+        guided_by: what people said, which guides it, where there are enough of them.
         config: parameters where training is given none.
     """
 
@@ -77,7 +77,7 @@ class Head:
     derived: tuple[str, ...] = ()
     chances_a_year: int = 1
     has_bands: bool = True
-    guided_by: Judgement | None = None
+    guided_by: Opinions | None = None
     config: TrainConfig = field(default_factory=TrainConfig)
 
     def own_frame(self, frame: pd.DataFrame, grace_days: int) -> pd.DataFrame:
@@ -140,7 +140,7 @@ SIGN_TODAY = Head(
     excludes=("f_voice__human_sign_today", "f_voice__days_since_assessed"),
     # What people say of many accounts shows how one like this looks to them. Of no account but
     # those that are due does an outcome say what it would do today; people are asked of all.
-    guided_by=Judgement("f_voice__human_sign_today", "f_voice__days_since_assessed"),
+    guided_by=Opinions("f_voice__human_sign_today", "f_voice__days_since_assessed"),
 )
 MONTHLY_LOSS = Head(
     "monthly_loss",

@@ -24,6 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from scoring import guided
 from scoring.calibration import Platt
 from scoring.cold_start import SegmentRates
 from scoring.config import ColdStart, GuideParams, MultipleConfig, TrainConfig, TreeParams
@@ -39,8 +40,7 @@ from scoring.training import Comparison, Model
 from scoring.trees import TreeModel
 
 READERS: Mapping[str, Callable[[str], Member]] = {
-    RidgeModel.kind: RidgeModel.from_text,
-    TreeModel.kind: TreeModel.from_text,
+    **guided.READERS,
     GuidedModel.kind: GuidedModel.from_text,
 }
 SUFFIX = {RidgeModel.kind: "json", TreeModel.kind: "txt", GuidedModel.kind: "json"}

@@ -22,9 +22,9 @@ from scoring.errors import FrameError, RegistryError
 SOME_ROWS = 50_000
 """Rows by which the fit of a very large frame is begun."""
 CLIP = 4.0
+"""Standard deviations beyond which a value says no more: one wild account must not own the line."""
 FREE = 50.0
 """Deviations of a number that is not held back: its penalty is a 2,500th of a feature's."""
-"""Standard deviations beyond which a value says no more: one wild account must not own the line."""
 
 
 @dataclass(frozen=True)
@@ -84,23 +84,10 @@ def fit_ridge(x: Floats, y: Floats, features: tuple[str, ...], c: float = 0.05) 
     Raises:
         FrameError: one outcome only.
     """
-    if len(np.unique(y)) < 2:
-        raise FrameError("a logistic regression needs both outcomes among its training rows")
     scales = _scales(x)
     design, used = _used(x, scales)
-    model = LogisticRegression(
-        C=c, solver="newton-cholesky", tol=1e-10, max_iter=200, warm_start=True
-    )
-    step = len(y) // SOME_ROWS
-    if step > 1 and len(np.unique(y[::step])) == 2:
-        # Newton's method ends where it ends; begun at the answer of some rows it is there sooner.
-        model.set_params(C=c * step)
-        model.fit(design[::step], y[::step])
-        model.set_params(C=c)
-    model.fit(design, y)
-    coefficients = np.zeros(len(used))
-    coefficients[used] = model.coef_[0]
-    return _model(features, scales, coefficients, float(model.intercept_[0]))
+    fitted, intercept = _logistic(design, y, c)
+    return _model(features, scales, _placed(fitted, used), intercept)
 
 
 def fit_ridge_beside(
@@ -121,18 +108,13 @@ def fit_ridge_beside(
     Raises:
         FrameError: one outcome only.
     """
-    if len(np.unique(y)) < 2:
-        raise FrameError("a logistic regression needs both outcomes among its training rows")
     scales = _scales(x)
     design, used = _used(x, scales)
     spread = float(known.std())
     per_unit = FREE / spread if spread > 0.0 else 0.0
-    model = LogisticRegression(C=c, solver="newton-cholesky", tol=1e-10, max_iter=200)
-    model.fit(np.column_stack([design, known * per_unit]), y)
-    coefficients = np.zeros(len(used))
-    coefficients[used] = model.coef_[0][:-1]
-    slope = round(float(model.coef_[0][-1]) * per_unit, DECIMALS)
-    return _model(features, scales, coefficients, float(model.intercept_[0])), slope
+    fitted, intercept = _logistic(np.column_stack([design, known * per_unit]), y, c)
+    slope = round(float(fitted[-1]) * per_unit, DECIMALS)
+    return _model(features, scales, _placed(fitted[:-1], used), intercept), slope
 
 
 def fit_line(x: Floats, y: Floats, features: tuple[str, ...], strength: float) -> RidgeModel:
@@ -153,9 +135,35 @@ def fit_line(x: Floats, y: Floats, features: tuple[str, ...], strength: float) -
     design, used = _used(x, scales)
     model = Ridge(alpha=strength * len(y), solver="cholesky")
     model.fit(design, y)
+    return _model(features, scales, _placed(model.coef_, used), float(model.intercept_))
+
+
+def _logistic(design: Floats, y: Floats, c: float) -> tuple[Floats, float]:
+    """Coefficients of a design's columns, and the intercept.
+
+    Raises:
+        FrameError: one outcome only.
+    """
+    if len(np.unique(y)) < 2:
+        raise FrameError("a logistic regression needs both outcomes among its training rows")
+    model = LogisticRegression(
+        C=c, solver="newton-cholesky", tol=1e-10, max_iter=200, warm_start=True
+    )
+    step = len(y) // SOME_ROWS
+    if step > 1 and len(np.unique(y[::step])) == 2:
+        # Newton's method ends where it ends; begun at the answer of some rows it is there sooner.
+        model.set_params(C=c * step)
+        model.fit(design[::step], y[::step])
+        model.set_params(C=c)
+    model.fit(design, y)
+    return np.asarray(model.coef_[0], dtype=np.float64), float(model.intercept_[0])
+
+
+def _placed(fitted: Floats, used: Bools) -> Floats:
+    """Coefficients of all columns: zero for those that never varied."""
     coefficients = np.zeros(len(used))
-    coefficients[used] = model.coef_
-    return _model(features, scales, coefficients, float(model.intercept_))
+    coefficients[used] = fitted
+    return coefficients
 
 
 def _used(x: Floats, scales: tuple[Floats, Floats, Floats, Floats]) -> tuple[Floats, Bools]:

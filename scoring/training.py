@@ -247,7 +247,7 @@ def shape(
         own = head.own_frame(frame, config.grace_days)
         prepared = prepare(own, spec, config.grace_days)
     if head.guided_by is not None and config.guide is not None:
-        prepared = dataclasses.replace(prepared, judged=head.guided_by.log_odds(prepared))
+        prepared = dataclasses.replace(prepared, opinions=head.guided_by.log_odds(prepared))
     prepared = prepared.without(head.excludes)
     # Rows observed after the cutoff must not even shape a median or a hash.
     prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
@@ -357,11 +357,8 @@ def fit_part(part: str, rows: Prepared, config: TrainConfig) -> Member:
     """One algorithm of a recipe, fitted."""
     x, y, columns = rows.x, rows.y, rows.spec.columns
     if part == GUIDED_PART:
-        guide = config.guide
-        if guide is not None and rows.judged is not None and _is_judged(rows, guide):
-            return fit_guided(
-                x, y, rows.judged, columns, guide, seed=config.seed, threads=config.threads
-            )
+        if guide := _guide(rows, config):
+            return fit_guided(x, y, *guide, columns, seed=config.seed, threads=config.threads)
         # At an origin before people were asked something else would have served.
         part = RIDGE_PART
     if part == RIDGE_PART:
@@ -381,20 +378,20 @@ def _possible(training: Prepared, config: TrainConfig) -> tuple[str, ...]:
     recipes = cold_start.recipes(training.losses(), config.cold_start)
     if recipes == (SEGMENT_RATE,) or len(np.unique(training.y)) < 2:
         return (SEGMENT_RATE,)
-    is_guided = config.guide is not None and _is_judged(training, config.guide)
-    return (GUIDED, *recipes) if is_guided else recipes
+    return (GUIDED, *recipes) if _guide(training, config) else recipes
 
 
-def _is_judged(rows: Prepared, guide: GuideParams) -> bool:
-    """Whether people judged enough of these rows, and not all alike, to be learnt from."""
-    if rows.judged is None:
-        return False
-    said = ~np.isnan(rows.judged)
-    return bool(
-        said.sum() >= guide.min_judged
-        and rows.rows["account_id"][said].nunique() >= guide.min_accounts
-        and np.ptp(rows.judged[said]) > 0.0
+def _guide(rows: Prepared, config: TrainConfig) -> tuple[Floats, GuideParams] | None:
+    """What people said of these rows; None where it is too little, or too much alike."""
+    if rows.opinions is None or config.guide is None:
+        return None
+    said = ~np.isnan(rows.opinions)
+    is_enough = (
+        said.sum() >= config.guide.min_judged
+        and rows.rows["account_id"][said].nunique() >= config.guide.min_accounts
+        and np.ptp(rows.opinions[said]) > 0.0
     )
+    return (rows.opinions, config.guide) if is_enough else None
 
 
 def _calibrate(

@@ -114,7 +114,7 @@ def test_with_few_losses_a_guided_model_knows_more() -> None:
     for seed in range(5):
         x, y, judged, _ = draw(seed)
         fresh, _, _, truth = draw(seed + 100)
-        guided = fit_guided(x, y, judged, COLUMNS, GuideParams()).raw_logit(fresh)
+        guided = fit_guided(x, y, judged, GuideParams(), COLUMNS).raw_logit(fresh)
         ridge = fit_ridge(x, y, COLUMNS, config.ridge_c).raw_logit(fresh)
         trees = fit_trees(x, y, COLUMNS, config.tiny_trees).raw_logit(fresh)
         reached.append([spearmanr(z, truth).statistic for z in (guided, (ridge + trees) / 2)])
@@ -125,7 +125,7 @@ def test_with_few_losses_a_guided_model_knows_more() -> None:
 def test_outcomes_bend_what_people_overlook() -> None:
     """A feature that nobody weighs, and which doubles the odds, is found by many outcomes."""
     x, y, judged, _ = draw(7, n=20_000, unseen=1.0)
-    guided = fit_guided(x, y, judged, COLUMNS, GuideParams())
+    guided = fit_guided(x, y, judged, GuideParams(), COLUMNS)
     contributions, _ = guided.explain(x)
     assert spearmanr(contributions[:, -1], x[:, -1]).statistic > 0.9
     slope = np.polyfit(x[:, -1], contributions[:, -1], 1)[0]
