@@ -24,14 +24,8 @@ def reading(warehouse: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def features(connection: duckdb.DuckDBPyConnection, more: str = "") -> pd.DataFrame:
-    """Return every account and day of the feature table, in the order of its key.
-
-    Args:
-        connection: of `reading`.
-        more: further select expressions over its rows `f`, beginning with a comma.
-    """
+def features(connection: duckdb.DuckDBPyConnection) -> pd.DataFrame:
+    """Return every account and day of the feature table, in the order of its key."""
     return connection.execute(
-        f"select f.*{more} from intermediate.int_account_features as f "
-        "order by account_id, observed_on"
+        "select * from intermediate.int_account_features order by account_id, observed_on"
     ).df()

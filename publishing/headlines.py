@@ -94,6 +94,7 @@ class NewRisk:
 
 #: What is new and speaks for a loss; the other flags of the watchlist are dates and tasks.
 RISK_FLAGS = (
+    "notice_given",
     "champion_left",
     "sponsor_left",
     "band_became_high",

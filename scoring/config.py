@@ -57,7 +57,7 @@ class GuideParams:
     min_judged: int = 500
     min_accounts: int = 50
     trees: TreeParams = TreeParams(
-        rounds=200, leaves=4, depth=2, learning_rate=0.05, l2=5.0, min_child=50
+        rounds=200, leaves=8, depth=3, learning_rate=0.05, l2=5.0, min_child=50
     )
     line_strength: float = 0.02
     rest_trees: TreeParams = TreeParams(

@@ -25,7 +25,7 @@ from scoring.actions import ActionConfig
 from scoring.arrays import Floats, as_floats, sigmoid
 from scoring.errors import FrameError, ScoringError
 from scoring.evaluation import benjamini_hochberg
-from scoring.frame import FeatureSpec, as_days
+from scoring.frame import NOTICE, FeatureSpec, as_days
 from scoring.history import Table
 from scoring.ridge import fit_ridge
 from scoring.splits import grouped_folds
@@ -346,7 +346,7 @@ def program_findings(
         quarter_end: last day of the quarter; only renewals that were final by then count.
         enrolments: program_id, account_id, arm, enrolled_on, is_comparable (False where the arm
             was logged late or is both); of programmes not drawn by lot.
-        features: as `int_account_features` publishes them, with notice_on of the renewal due next.
+        features: as `int_account_features` publishes them.
         config: parameters.
 
     Returns:
@@ -478,12 +478,12 @@ def _chances(quarter_end: dt.date, features: pd.DataFrame, config: FindingsConfi
     A renewal due in the month of the look may be over before the round, so it is nobody's chance.
     """
     needed = ("account_id", "observed_on", "label_is_lost", "label_due_on", "label_known_on")
-    _require(features, "features", (*needed, "notice_on"))
+    _require(features, "features", (*needed, NOTICE))
     observed, due = as_days(features["observed_on"]), as_days(features["label_due_on"])
     final = pd.concat(
         [as_days(features["label_known_on"]), due + pd.Timedelta(days=config.grace_days)], axis=1
     ).max(axis=1, skipna=False)
-    notice = as_days(features["notice_on"])
+    notice = as_days(features[NOTICE])
     counted = features["label_is_lost"].notna() & (final <= pd.Timestamp(quarter_end))
     counted &= due > observed + pd.Timedelta(days=31)
     counted &= due <= observed + pd.Timedelta(days=config.horizon_days)

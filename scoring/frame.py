@@ -39,6 +39,8 @@ LEAK_ROWS = 50_000
 """Rows that leaks are looked for in."""
 OUTCOME = "label_is_lost"
 LABELS = (OUTCOME, "label_known_on", "label_due_on")
+NOTICE = "label_notice_on"
+"""Day on which the customer gave notice; a frame may be without it, where nobody can know."""
 FEATURE_NAME = re.compile(r"^f_(?P<group>[a-z]+)__(?P<name>[a-z0-9_]+)$")
 
 # Written because a customer cancels, or only after: they predict the past.
@@ -126,6 +128,7 @@ class Prepared:
         spec: the features of ``x``, in column order.
         opinions: log odds of the bad outcome that people gave lately, shape (n,), NaN where nobody
             did; None where a head does not listen to them.
+        opinion_columns: features that hold what people said of the account itself.
     """
 
     rows: pd.DataFrame
@@ -134,6 +137,7 @@ class Prepared:
     matured_on: pd.Series
     spec: FeatureSpec
     opinions: Floats | None = None
+    opinion_columns: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Rows."""
@@ -149,6 +153,7 @@ class Prepared:
             self.matured_on.iloc[at].reset_index(drop=True),
             self.spec,
             None if self.opinions is None else self.opinions[at],
+            self.opinion_columns,
         )
 
     def without(self, columns: Sequence[str]) -> Prepared:
@@ -216,7 +221,8 @@ def prepare(
         raise FrameError(f"feature frame lacks features: {', '.join(absent)}")
 
     rows = frame.loc[:, named].copy()
-    for column in ("observed_on", "next_due_on", "label_known_on", "label_due_on"):
+    rows[NOTICE] = frame[NOTICE] if NOTICE in frame.columns else pd.NaT
+    for column in ("observed_on", "next_due_on", "label_known_on", "label_due_on", NOTICE):
         rows[column] = as_days(rows[column])
     if rows[list(KEYS)].isna().any().any():
         raise FrameError("feature frame has rows without account_id or observed_on")

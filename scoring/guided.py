@@ -8,14 +8,14 @@ People who know accounts have said it month by month of many, and although each 
 they weigh can be learnt from all of them together far better than from a few hundred losses. So a
 first model learns what people would say of an account with these features; a second, held back
 strongly, learns from outcomes what people do not see: logit = a + b x guide + rest. Whatever people
-believe, b and the rest come from outcomes alone, and nobody's judgement of an account is read when
-that account is scored.
+believe, b and the rest come from outcomes alone. The guide never reads what was said of the account
+itself, or it would repeat it; the rest may, where the head does.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -100,6 +100,7 @@ def fit_guided(
     params: GuideParams,
     features: tuple[str, ...],
     *,
+    unread: Sequence[str] = (),
     seed: int = 7,
     threads: int = 1,
 ) -> GuidedModel:
@@ -111,6 +112,7 @@ def fit_guided(
         opinions: log odds of the bad outcome that people gave, shape (n,), NaN where nobody did.
         params: sizes and penalties.
         features: names of the columns of ``x``.
+        unread: features that the guide may not read, since they are the opinions themselves.
         seed: of the trees.
         threads: of the trees, see `trees.fit_trees`.
 
@@ -118,10 +120,12 @@ def fit_guided(
         FrameError: one outcome only, or opinions that are none or all alike.
     """
     said = ~np.isnan(opinions)
+    asked = x[said]
+    asked[:, np.isin(features, unread)] = np.nan
     guide = (
-        fit_line(x[said], opinions[said], features, params.line_strength),
+        fit_line(asked, opinions[said], features, params.line_strength),
         fit_trees(
-            x[said], opinions[said], features, params.trees,
+            asked, opinions[said], features, params.trees,
             objective="regression", seed=seed, threads=threads,
         ),
     )  # fmt: skip

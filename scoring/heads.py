@@ -16,9 +16,9 @@ import pandas as pd
 
 from scoring import hazard
 from scoring.arrays import Bools, Floats, logit
-from scoring.config import ColdStart, TrainConfig
+from scoring.config import ColdStart, GuideParams, TrainConfig
 from scoring.errors import ScoringError
-from scoring.frame import Prepared
+from scoring.frame import NOTICE, Prepared
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,11 @@ class Opinions:
     column: str
     age: str
     oldest: float = 31.0
+
+    def beside(self, prepared: Prepared) -> Prepared:
+        """The frame with what people said; as it is where it lacks the columns."""
+        said = self.log_odds(prepared)
+        return replace(prepared, opinions=said, opinion_columns=(self.column, self.age))
 
     def log_odds(self, prepared: Prepared) -> Floats | None:
         """Log odds of the bad outcome, shape (n,), NaN where nobody gave one; None without column.
@@ -56,7 +61,9 @@ class Head:
         name: as in `churn_score_history.head`.
         question: what its probability means.
         judged_lead_months: all rows teach what goes with a loss; only those this near to their
-            renewal say how likely it is, and are measured. None: all do.
+            decision say how likely it is, and are measured. None: all do.
+        asks_undecided: whether an account that gave notice has decided by it: what it does from
+            then on teaches nothing. Otherwise accounts decide when they are due.
         excludes: features it may not use, though the frame holds them.
         reshape: (feature frame, grace days) to the head's own rows, labels and clocks; None: the
             feature frame as it is.
@@ -72,6 +79,7 @@ class Head:
     name: str
     question: str
     judged_lead_months: float | None = None
+    asks_undecided: bool = False
     excludes: tuple[str, ...] = ()
     reshape: Callable[[pd.DataFrame, int], pd.DataFrame] | None = None
     derived: tuple[str, ...] = ()
@@ -93,15 +101,21 @@ class Head:
 
         A row past its due date is a renewal already late: it would teach lateness, not risk.
         """
-        observed, due = prepared.rows["observed_on"], prepared.rows["label_due_on"]
-        return np.asarray((due >= observed).to_numpy(dtype=np.bool_))
+        rows = prepared.rows
+        taught = rows["label_due_on"] >= rows["observed_on"]
+        if self.asks_undecided:
+            taught &= ~(rows[NOTICE] <= rows["observed_on"])
+        return np.asarray(taught.to_numpy(dtype=np.bool_))
 
     def judges(self, prepared: Prepared) -> Bools:
         """Rows by which forecasts are calibrated and measured, of those that may teach."""
         taught = self.teaches(prepared)
         if self.judged_lead_months is None:
             return taught
-        days = prepared.rows["label_due_on"] - prepared.rows["observed_on"]
+        decided = prepared.rows["label_due_on"]
+        if self.asks_undecided:
+            decided = prepared.rows[["label_due_on", NOTICE]].min(axis=1)
+        days = decided - prepared.rows["observed_on"]
         lead = days.dt.days.to_numpy(dtype=np.float64) / 30.4375
         return taught & (np.nan_to_num(lead, nan=np.inf) <= self.judged_lead_months)
 
@@ -122,25 +136,34 @@ class Head:
         )
 
 
+# What people say of many accounts shows how one like this looks to them. Of no account but those
+# that are due does an outcome say what it would do; people are asked of all.
+PEOPLE = Opinions("f_voice__human_sign_today", "f_voice__days_since_assessed")
 NEXT_RENEWAL = Head(
     "next_renewal",
     "probability that the account's next due renewal is lost",
+    guided_by=PEOPLE,
 )
 SIGN_TODAY = Head(
     "sign_today",
     "probability that the account would not sign, were the contract submitted today",
-    # Two months before its renewal an account shows what it shows when it decides: those rows say
-    # how likely a loss is, as if each account were due today. What goes with one is learnt from all
-    # rows: by then many have given notice, and who learns from them alone learns how leavers look.
+    # Two months before it decides an account shows what it shows when it does: those rows say how
+    # likely a loss is, as if each account were due today. What goes with one is learnt from all.
     judged_lead_months=2.0,
-    # Rows near the renewal tell more than those that taught: their slope lies above one.
-    config=TrainConfig(slope_spread=None),
+    # An account that has given notice falls silent because it leaves. Who learns from that learns
+    # how leavers look, and takes every quiet account for one.
+    asks_undecided=True,
+    config=TrainConfig(
+        # Rows near the decision tell more than those that taught: their slope lies above one.
+        slope_spread=None,
+        # A renewal has one outcome and stands in a dozen rows, most of them months before it: what
+        # they add to people's judgement of the day is held back so much more.
+        guide=GuideParams(rest_c=0.0000125),
+    ),
     # It stands beside what people say, and the gap between the two is published: a second opinion
     # that had read the first would be none.
-    excludes=("f_voice__human_sign_today", "f_voice__days_since_assessed"),
-    # What people say of many accounts shows how one like this looks to them. Of no account but
-    # those that are due does an outcome say what it would do today; people are asked of all.
-    guided_by=Opinions("f_voice__human_sign_today", "f_voice__days_since_assessed"),
+    excludes=(PEOPLE.column, PEOPLE.age),
+    guided_by=PEOPLE,
 )
 MONTHLY_LOSS = Head(
     "monthly_loss",

@@ -288,10 +288,10 @@ def _data(one: Version) -> list[str]:
     if lead is not None:
         taught = (
             "Every month-end before a renewal teaches what goes with a loss. Those within "
-            f"{lead:g} months of it calibrate the forecast, and are measured below: by then an "
-            "account shows what it shows when it decides. The score asks every account as if it "
-            "were due today. Some have given notice by then, and are easily told apart: the AUC "
-            "below is of those days, not of warnings."
+            f"{lead:g} months of the decision calibrate the forecast, and are measured below: by "
+            "then an account shows what it shows when it decides. It decides when it gives "
+            "notice, or when it is due; what follows a notice teaches nothing, since a leaver's "
+            "silence is no sign of leaving. The score asks every account as if it were due today."
         )
     elif is_monthly:
         taught = (

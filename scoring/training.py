@@ -247,7 +247,7 @@ def shape(
         own = head.own_frame(frame, config.grace_days)
         prepared = prepare(own, spec, config.grace_days)
     if head.guided_by is not None and config.guide is not None:
-        prepared = dataclasses.replace(prepared, opinions=head.guided_by.log_odds(prepared))
+        prepared = head.guided_by.beside(prepared)
     prepared = prepared.without(head.excludes)
     # Rows observed after the cutoff must not even shape a median or a hash.
     prepared = prepared.take((prepared.rows["observed_on"] <= pd.Timestamp(as_of)).to_numpy())
@@ -358,7 +358,10 @@ def fit_part(part: str, rows: Prepared, config: TrainConfig) -> Member:
     x, y, columns = rows.x, rows.y, rows.spec.columns
     if part == GUIDED_PART:
         if guide := _guide(rows, config):
-            return fit_guided(x, y, *guide, columns, seed=config.seed, threads=config.threads)
+            return fit_guided(
+                x, y, *guide, columns,
+                unread=rows.opinion_columns, seed=config.seed, threads=config.threads,
+            )  # fmt: skip
         # At an origin before people were asked something else would have served.
         part = RIDGE_PART
     if part == RIDGE_PART:

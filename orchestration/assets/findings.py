@@ -147,7 +147,6 @@ def trigger_findings(
         _FEATURES,
         dg.AssetKey(["core", "fct_program_enrolments"]),
         dg.AssetKey(["core", "dim_programs"]),
-        dg.AssetKey(["core", "fct_contract_terms"]),
     ],
     pool="warehouse",
     description=(
@@ -172,11 +171,7 @@ def program_findings(
             order by program_id, account_id
             """
         ).df()
-        observed = features(
-            connection,
-            ", (select notice_on from core.fct_contract_terms as t"
-            " where t.contract_term_id = f.contract_term_id) as notice_on",
-        )
+        observed = features(connection)
         return pd.concat([findings.program_findings(q, enrolments, observed) for q in quarters])
 
     return _found(context, installation, night, findings.PROGRAMS, find, newest=1)

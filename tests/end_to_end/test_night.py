@@ -179,7 +179,10 @@ def test_every_unit_test_of_a_model_holds(night: NightOutcome) -> None:
     assert {name: status for name, status in results.items() if status != "pass"} == {}
 
 
-LABELS = ["label_is_lost", "label_arr_multiple", "label_known_on", "label_due_on"]
+LABELS = [
+    *("label_is_lost", "label_arr_multiple", "label_known_on", "label_notice_on"),
+    "label_due_on",
+]
 
 
 @pytest.fixture(scope="module")

@@ -36,7 +36,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
     enrolled = enrolled.drop(columns="is_comparable").assign(
         has_both_arms=False, known_at=pd.Timestamp("2023-01-01", tz="UTC")
     )
-    features = pd.concat([seen, looks.drop(columns="notice_on")], ignore_index=True)
+    features = pd.concat([seen, looks], ignore_index=True)
     features = features.assign(contract_term_id="none")
     programs = pd.DataFrame({"program_id": ["p"], "is_randomised": [False]})
     events = pd.DataFrame(
@@ -52,7 +52,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
             "is_paying": [True, True],
         }
     )
-    terms = pd.DataFrame({"contract_term_id": ["t1"], "notice_on": [dt.date(2024, 1, 1)]})
     actions = pd.DataFrame({"action": ["review", "visit", "webinar"]})
     with duckdb.connect(str(installation.warehouse)) as connection:
         for name, frame in {
@@ -64,7 +63,6 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Installation:
             "core.fct_account_months": months,
             "core.fct_program_enrolments": enrolled,
             "core.dim_programs": programs,
-            "core.fct_contract_terms": terms,
             "seeds.customer_actions": actions,
         }.items():
             connection.execute(f"create schema if not exists {name.split('.')[0]}")

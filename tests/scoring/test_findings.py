@@ -254,11 +254,11 @@ def programme(pull: float, seed: int = 2) -> tuple[pd.DataFrame, pd.DataFrame]:
             "label_is_lost": (~kept).astype(float),
             "label_due_on": dt.date(2023, 12, 15),
             "label_known_on": dt.date(2024, 2, 13),
-            "notice_on": None,
+            "label_notice_on": None,
         }
     )
     late = looks.assign(observed_on=dt.date(2023, 8, 31))
-    late.loc[rng.random(n) < 0.1, "notice_on"] = dt.date(2023, 8, 1)
+    late.loc[rng.random(n) < 0.1, "label_notice_on"] = dt.date(2023, 8, 1)
     return enrolled, pd.concat([looks.assign(observed_on=dt.date(2023, 2, 28)), late])
 
 
@@ -269,7 +269,7 @@ def test_a_programme_that_was_not_drawn_is_compared_round_by_round() -> None:
     assert found["low"] < 0.0 < found["high"]
     # What one would have believed.
     assert found["naive"] > 0.05
-    noticed = set(features.loc[features["notice_on"].notna(), "account_id"])
+    noticed = set(features.loc[features["label_notice_on"].notna(), "account_id"])
     of_second = enrolled["enrolled_on"] == dt.date(2023, 9, 1)
     gone = int((of_second & enrolled["account_id"].isin(noticed)).sum())
     assert found["treated"] == len(enrolled) - gone

@@ -1,4 +1,4 @@
-"""Judgements guide the answer to "would they sign today", and outcomes have the last word."""
+"""People's judgements of many accounts guide a head, and outcomes have the last word."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from scoring.config import GuideParams, TrainConfig
 from scoring.errors import RegistryError
 from scoring.frame import prepare
 from scoring.guided import GuidedModel, fit_guided
-from scoring.heads import SIGN_TODAY
+from scoring.heads import PEOPLE, SIGN_TODAY
+from scoring.members import mean_explanation
 from scoring.registry import config_of
 from scoring.ridge import fit_ridge
 from scoring.trees import fit_trees
@@ -79,6 +80,19 @@ def test_the_judgement_of_an_account_is_not_read_when_it_is_scored(
 
     said_otherwise = frame.assign(f_voice__human_sign_today=0.5)
     pd.testing.assert_series_equal(scored(frame), scored(said_otherwise))
+
+
+def test_the_guide_does_not_repeat_what_was_said_of_the_account(frame: pd.DataFrame) -> None:
+    """The renewal's own forecast may read the judgement; what outcomes add weighs it, alone."""
+    model = scoring.train(frame, "next_renewal", AS_OF, QUICK)
+    (guided,) = model.members
+    assert isinstance(guided, GuidedModel)
+    x = prepare(frame).x[-500:]
+    said = [model.spec.columns.index(c) for c in (PEOPLE.column, PEOPLE.age)]
+    by_guide, _ = mean_explanation(guided.guide, x)
+    by_outcomes, _ = mean_explanation(guided.rest, x)
+    assert not by_guide[:, said].any()
+    assert by_outcomes[:, said].any()
 
 
 def test_judgements_of_later_days_do_not_reach_an_earlier_cutoff(frame: pd.DataFrame) -> None:

@@ -15,6 +15,7 @@ from scoring.config import ColdStart, TrainConfig, TreeParams
 from scoring.errors import LeakageError
 from scoring.frame import prepare
 from scoring.heads import SIGN_TODAY
+from scoring.members import mean_explanation
 from scoring.ridge import RidgeModel, fit_ridge
 from scoring.training import choose, walk
 from scoring.trees import TreeModel, fit_trees
@@ -260,6 +261,32 @@ def test_sign_today_is_calibrated_by_the_last_two_months(frame: pd.DataFrame) ->
     assert 0 < model.metrics["out_of_time_rows"] == judged.sum() < len(judged) / 3
     rows = scoring.score(model, frame, AS_OF, bands=BANDS, scored_at=SCORED_AT, run_id="r")
     assert set(rows["head"]) == {"sign_today"}
+
+
+def test_sign_today_does_not_learn_how_leavers_look(frame: pd.DataFrame) -> None:
+    """Who leaves gives notice 45 days before, and is silent from then on."""
+    notice = pd.to_datetime(frame["label_due_on"]) - pd.Timedelta(days=45)
+    notice = notice.where(frame["label_is_lost"] == 1.0)
+    silent = (notice <= pd.to_datetime(frame["observed_on"])).astype(float)
+    leaving = frame.assign(f_usage__is_silent_28d=silent)
+    told = leaving.assign(label_notice_on=notice.dt.date)
+    misled = scoring.train(leaving, "sign_today", AS_OF, QUICK)
+    model = scoring.train(told, "sign_today", AS_OF, QUICK)
+
+    used = []
+    for trained in (misled, model):
+        contributions, _ = mean_explanation(trained.members, prepare(told).x)
+        told_apart = contributions[:, trained.spec.columns.index("f_usage__is_silent_28d")]
+        used.append(float(np.ptp(told_apart)))
+    assert used[0] > 0.5
+    assert used[1] == 0.0
+    prepared = prepare(told)
+    decided = SIGN_TODAY.teaches(prepare(leaving)) & ~SIGN_TODAY.teaches(prepared)
+    assert decided.sum() == silent.sum() > 0
+    # A loss is judged by the two months before its notice, others by those before they are due.
+    lead = prepared.rows["label_notice_on"] - prepared.rows["observed_on"]
+    judged = lead[SIGN_TODAY.judges(prepared)].dropna().dt.days
+    assert (judged.min(), judged.max()) == (pytest.approx(15, abs=15), pytest.approx(60, abs=2))
 
 
 def test_the_second_opinion_has_not_read_the_first(frame: pd.DataFrame) -> None:

@@ -32,17 +32,18 @@ from sample_company.world.usage import Usage, delivered_counts, raw_from
 from tests.environment import in_environment
 from tests.warehouse import Warehouse, frame
 
-#: What TENURE_TRUTH may name: one small company, three of them, or the large one.
+#: What TENURE_TRUTH may name: one small company, three of them, the large one, or three of it.
 COMPANIES = {
     # Six is the first in which every kind of mess and story occurs.
     "one": [WorldConfig(size="small", seed=6)],
     "three": [WorldConfig(size="small", seed=seed) for seed in (1, 2, 3)],
     "demo": [WorldConfig(size="demo", seed=1)],
+    "demos": [WorldConfig(size="demo", seed=seed) for seed in (1, 2, 3)],
 }
 CHOSEN = os.environ.get("TENURE_TRUTH", "one")
 CONFIGS = COMPANIES[CHOSEN]
 #: Raw events of some months are enough for a small company: older months come as monthly sums.
-EVENT_DAYS = None if CHOSEN == "demo" else 200
+EVENT_DAYS = None if CHOSEN in ("demo", "demos") else 200
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,10 @@ import pandas as pd
 import pytest
 from scipy.stats import pearsonr, spearmanr
 
+from scoring import baselines
 from scoring.evaluation import auc, clustered_skill, ece
+from scoring.frame import prepare
+from scoring.heads import NEXT_RENEWAL
 from scoring.survival import fit_sbg_renewals
 from tests.truth import oracle
 from tests.truth.conftest import Case
@@ -74,29 +77,43 @@ def test_ranking_comes_near_the_oracle_and_never_past_it(judged: pd.DataFrame) -
     lost = judged["is_lost"].to_numpy(dtype=float)
     reached = auc(lost, judged["p"].to_numpy(dtype=float))
     best = auc(lost, judged["p_lost"].to_numpy(dtype=float))
+    print(f"AUC {reached:.3f}, oracle {best:.3f}, {len(lost)} renewals, {lost.sum():.0f} lost")
     # Past the oracle there is nothing to know but the outcome itself.
     assert best - 0.05 <= reached <= best + 0.02, (reached, best)
 
 
 def test_scores_mean_what_they_say(judged: pd.DataFrame) -> None:
     error = ece(judged["is_lost"].to_numpy(dtype=float), judged["p"].to_numpy(dtype=float))
+    print(f"ECE {error:.3f}")
     assert error <= 0.05, error
 
 
-def test_what_needs_no_model_is_beaten(judged: pd.DataFrame, features: pd.DataFrame) -> None:
-    """By the interval over accounts: one rate for all, and how often they have renewed."""
-    rows = judged.merge(
-        features[["account_id", "observed_on", "cycle_number"]], on=["account_id", "observed_on"]
+def test_what_needs_no_model_is_beaten(
+    case: Case, judged: pd.DataFrame, features: pd.DataFrame
+) -> None:
+    """By the interval over accounts: one rate, a segment's, renewals made, one feature in ten bins.
+
+    Each rival knows what the model knew; the first and the third are also told the outcomes of
+    these very renewals, which no forecast could know.
+    """
+    prepared = prepare(features)
+    keys = ["account_id", "observed_on"]
+    at = prepared.rows[keys].reset_index().merge(judged, on=keys).sort_values("index")
+    positions = at["index"].to_numpy(dtype=np.int64)
+    lost, p, renewal = (at[c].to_numpy(dtype=float) for c in ("is_lost", "p", "cycle_number"))
+    ends = np.array([learned_to for learned_to, _ in spans_of(case.as_of)], dtype="datetime64[D]")
+    origins = ends[np.searchsorted(ends, at["observed_on"].to_numpy("datetime64[D]")) - 1]
+    walked = baselines.walk(
+        prepared, NEXT_RENEWAL.teaches(prepared), positions, origins.astype(object).tolist()
     )
-    lost, p = (rows[c].to_numpy(dtype=float) for c in ("is_lost", "p"))
-    # Each rival is told the outcomes of these very renewals, which no forecast could know.
-    line = fit_sbg_renewals(rows["cycle_number"].to_numpy(dtype=float), lost)
     rivals = {
-        "one rate": np.full(len(rows), lost.mean()),
-        "renewals made": 1.0 - line.retention(rows["cycle_number"].to_numpy(dtype=float)),
+        **walked.p,
+        "one rate, told": np.full(len(at), lost.mean()),
+        "renewals made, told": 1.0 - fit_sbg_renewals(renewal, lost).retention(renewal),
     }
     for name, rival in rivals.items():
-        skill = clustered_skill(lost, p, rival, rows["account_id"])
+        skill = clustered_skill(lost, p, rival, at["account_id"])
+        print(f"Brier skill over {name}: {skill.estimate:.3f} [{skill.low:.3f}, {skill.high:.3f}]")
         assert skill.low > 0.0, (name, skill)
 
 
@@ -107,6 +124,7 @@ def test_no_more_losses_surprise_than_they_would_the_oracle(
     """With as many renewals looked after: the losses among the others, of all losses."""
     reached = surprise_rate(judged, "p", capacity)
     best = surprise_rate(judged, "p_lost", capacity)
+    print(f"surprise rate at {capacity:.0%}: {reached:.3f}, oracle {best:.3f}")
     assert reached <= best + 0.03, (capacity, reached, best)
 
 
@@ -132,16 +150,16 @@ def test_the_oracle_is_the_one_that_decided(case: Case) -> None:
 
 
 def test_would_they_sign_today_goes_with_the_true_chance(case: Case, today: pd.DataFrame) -> None:
-    """The model that has seen most, of the last year, ranks as the truth does.
+    """The model that has seen most, over the last year, goes with the truth.
 
-    The earlier ones have seen fewer losses. Told the true chance of other accounts, which no
-    company is, a model reaches .87 from these features: which accounts a sticky feature holds, and
-    how warm an executive is whom nobody has met, is in no system.
+    The earlier ones have seen fewer losses, and what each takes for the rate of losses moves with
+    them. Told the true chance of other accounts, which no company is, a model reaches .91 (.90 by
+    Pearson) from these features: how warm an executive is whom nobody has met is in no system.
     """
     assert len(today) > 10_000
     began, _ = spans_of(case.as_of)[-1]
     last = today[today["observed_on"] > pd.Timestamp(began)]
-    for measure, of_last, of_all in ((spearmanr, 0.85, 0.80), (pearsonr, 0.82, 0.78)):
+    for measure, of_last, of_all in ((spearmanr, 0.85, 0.82), (pearsonr, 0.85, 0.80)):
         reached = [float(measure(t["p"], t["p_true"]).statistic) for t in (last, today)]
         print(f"{measure.__name__}: {reached[0]:.3f} of the last year, {reached[1]:.3f} of three")
         assert reached[0] >= of_last, (measure.__name__, reached)
@@ -159,6 +177,7 @@ def test_shuffled_outcomes_cannot_be_ranked(
         scores = scores[scores["label_is_lost"].notna()]
         lost = scores["label_is_lost"].to_numpy(dtype=float)
         reached.append(auc(lost, scores["p"].to_numpy(dtype=float)))
+    print(f"AUC of shuffled outcomes: {np.mean(reached):.3f}")
     assert 0.45 <= float(np.mean(reached)) <= 0.55, reached
 
 

@@ -42,7 +42,7 @@ def test_what_serves_is_what_the_losses_allow(cases: Sequence[Case]) -> None:
         if losses < rules.min_losses:
             assert model.recipe == "segment_rate", (case.seed, losses)
         elif losses <= rules.choose_losses:
-            assert model.recipe in {"blend", "segment_rate"}, (case.seed, losses)
+            assert model.recipe in {"guided", "blend", "segment_rate"}, (case.seed, losses)
 
 
 def test_small_companies_are_told_no_more_than_can_be_known(judged: pd.DataFrame) -> None:

@@ -44,7 +44,7 @@ def walk_forward(
     """Scores of each month-end by the model that was trained before its year.
 
     Returns:
-        The features' keys and labels with `p` and `serves`, one row an account and month-end.
+        Keys, labels and cycle of the features, `p` and `serves`: a row an account and month-end.
     """
     parts = []
     observed = features["observed_on"].drop_duplicates().sort_values()
@@ -56,7 +56,7 @@ def walk_forward(
                 is_backfill=True,
             )  # fmt: skip
             parts.append(scores[["account_id", "p", "serves"]].assign(observed_on=day))
-    keys = ["account_id", "observed_on", "next_due_on", "label_is_lost"]
+    keys = ["account_id", "observed_on", "next_due_on", "cycle_number", "label_is_lost"]
     return pd.concat(parts).merge(features[keys], on=["account_id", "observed_on"])
 
 

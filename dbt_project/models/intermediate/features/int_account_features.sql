@@ -91,6 +91,7 @@
         days_since('contracts.observed_on', 'success.last_measured_on')
     ),
     ('value', 'is_primary_need_met', as_flag('success.is_primary_need_met')),
+    ('value', 'primary_need_level', 'success.primary_need_level'),
     ('value', 'need_breaches_12m', 'success.primary_need_breaches_12m'),
     ('value', 'awareness', 'surveys.value_awareness'),
     ('contract', 'renewals_made', 'contracts.cycle_number - 1'),
@@ -228,6 +229,7 @@ select
     contracts.next_due_on,
     contracts.next_due_on as label_due_on,
     contracts.label_known_on,
+    contracts.label_notice_on,
     bands.segment,
     bands.band as attention_band,
     contracts.cycle_number,

@@ -23,6 +23,7 @@ terms as (
         is_evergreen,
         outcome,
         outcome_known_on,
+        notice_on,
         -- A contract replaced before it was due was not renewed at that size, but ended early.
         case
             when
@@ -52,6 +53,7 @@ open_terms as (
         terms.is_evergreen,
         terms.outcome,
         terms.outcome_known_on,
+        terms.notice_on,
         terms.arr_multiple,
         row_number() over (
             partition by observations.account_id, observations.observed_on
@@ -139,6 +141,7 @@ select
     compared.life_started_on,
     case when open_terms.outcome_known_on <= {{ as_of_date() }} then open_terms.outcome_known_on end
         as label_known_on,
+    open_terms.notice_on as label_notice_on,
     open_terms.cycle_number,
     open_terms.term_months,
     cast(

@@ -122,7 +122,10 @@ service_days as (
                 when levels.kpi_value >= levels.contracted_level then 1
                 else 0
             end
-        ) as is_met
+        ) as is_met,
+        min(
+            case when levels.contracted_level > 0 then levels.kpi_value / levels.contracted_level end
+        ) as level_kept
     from {{ ref('input_service_levels') }} as levels
     inner join account_map as accounts on levels.account_id = accounts.source_account_id
     group by accounts.account_id, levels.measured_on
@@ -133,7 +136,8 @@ served as (
         observations.account_id,
         observations.observed_on,
         service_days.measured_on,
-        service_days.is_met
+        service_days.is_met,
+        service_days.level_kept
     from service_days
     cross join months_later
     inner join observations
@@ -162,6 +166,7 @@ served_lately as (
         account_id,
         observed_on,
         is_met,
+        level_kept,
         row_number() over (
             partition by account_id, observed_on
             order by measured_on desc
@@ -175,6 +180,7 @@ needs as (
         account_id,
         observed_on,
         max(case when newest_rank = 1 then is_met end) as primary_need_met,
+        max(case when newest_rank = 1 then level_kept end) as primary_need_level,
         sum(1 - is_met) as primary_need_breaches_3m
     from served_lately
     group by account_id, observed_on
@@ -294,6 +300,7 @@ select
     cast(needs.primary_need_breaches_3m as bigint) as primary_need_breaches_3m,
     cast(breaches.primary_need_breaches_12m as bigint) as primary_need_breaches_12m,
     breaches.primary_need_measured_12m,
+    {{ stable('needs.primary_need_level') }} as primary_need_level,
     {{ stable('judged.sign_today_share') }} as human_sign_today_share,
     coalesce(defined.purchase_reason_known, 0) = 1 as has_purchase_reason,
     coalesce(

@@ -119,7 +119,10 @@ select
     started_on,
     due_on,
     ended_on,
-    case when ended_on is not null then cancel_requested_on end as notice_on,
+    case
+        when ended_on is not null or (outcome = 'open' and next_subscription_id is null)
+            then cancel_requested_on
+    end as notice_on,
     case
         when outcome in ('renewed_expanded', 'renewed_flat', 'renewed_contracted')
             then coalesce(next_started_on, due_on)

@@ -50,7 +50,8 @@ accounts as (
 terms as (
     select
         contract_term_id,
-        started_on
+        started_on,
+        notice_on
     from {{ ref('fct_contract_terms') }}
 ),
 
@@ -335,6 +336,7 @@ select
     multiples.model_version as arr_multiple_model_version,
     renewal_scores.as_of as scored_on,
     features.next_due_on,
+    terms.notice_on,
     assessments.assessed_on,
     plans.opened_on as plan_opened_on,
     plans.due_on as plan_due_on,
@@ -406,6 +408,7 @@ select
     plans.owner_id is not null as has_plan_owner
 from features
 left join accounts on features.account_id = accounts.account_id
+left join terms on features.contract_term_id = terms.contract_term_id
 left join renewal_scores on features.account_id = renewal_scores.account_id
 left join sign_today_scores on features.account_id = sign_today_scores.account_id
 left join next_month_scores on features.account_id = next_month_scores.account_id

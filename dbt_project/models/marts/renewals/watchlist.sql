@@ -1,5 +1,6 @@
 {# What can be new since the last night, and how it is told; each is looked at in `changes`. #}
 {% set news = [
+    ('notice_given', "'notice was given'"),
     ('champion_left', "'a champion left'"),
     ('sponsor_left', "'a sponsor left'"),
     ('band_became_high', "'the risk became high'"),
@@ -18,6 +19,10 @@
 ] %}
 {# What was so before and still asks for a call. #}
 {% set standing = [
+    (
+        'notice_on is not null and not coalesce(notice_given, false)',
+        "'notice was given on ' || cast(notice_on as varchar)"
+    ),
     ("band = 'high' and not coalesce(band_became_high, false)", "'the risk is high'"),
     (
         'p_sign_today_human < 0.5 and not coalesce(judged_below_half, false)',
@@ -48,6 +53,7 @@ accounts as (
         plan_owner_id,
         scored_on,
         next_due_on,
+        notice_on,
         plan_opened_on,
         plan_due_on,
         account_name,
@@ -213,6 +219,7 @@ changes as (
         nights.compared_with_on,
         last_night.band as last_band,
         billing.days_overdue,
+        accounts.notice_on > nights.compared_with_on as notice_given,
         coalesce(departures.champion_left, false) as champion_left,
         coalesce(departures.sponsor_left, false) as sponsor_left,
         coalesce(judgements.judged_below_half, false) as judged_below_half,
