@@ -47,6 +47,7 @@ class GuideParams:
     Attributes:
         min_judged: judged rows, and
         min_accounts: accounts among them, from which on people are listened to.
+        some_judged: of more judged rows than that some are learnt from, of whole accounts.
         trees: of the guide; there are as many judgements as rows, so they may be bolder.
         line_strength: penalty of the guide's line, see `ridge.fit_line`.
         rest_trees: what outcomes add: single splits, since nothing of the kind can be told apart
@@ -56,8 +57,9 @@ class GuideParams:
 
     min_judged: int = 500
     min_accounts: int = 50
+    some_judged: int = 200_000
     trees: TreeParams = TreeParams(
-        rounds=200, leaves=8, depth=3, learning_rate=0.05, l2=5.0, min_child=50
+        rounds=200, leaves=4, depth=2, learning_rate=0.05, l2=5.0, min_child=50
     )
     line_strength: float = 0.02
     rest_trees: TreeParams = TreeParams(

@@ -35,8 +35,8 @@ CONTEXT = (
     "tenure_months",
     "is_open",
 )
-LEAK_ROWS = 50_000
-"""Rows that leaks are looked for in."""
+SOME_ROWS = 50_000
+"""Rows that leaks are looked for in, and that are hashed at once."""
 OUTCOME = "label_is_lost"
 LABELS = (OUTCOME, "label_known_on", "label_due_on")
 NOTICE = "label_notice_on"
@@ -145,6 +145,8 @@ class Prepared:
 
     def take(self, mask: Bools | Ints) -> Prepared:
         """The rows selected by a mask or by positions, in order."""
+        if mask.dtype == np.bool_ and mask.all():
+            return self
         at = np.flatnonzero(mask) if mask.dtype == np.bool_ else np.asarray(mask)
         return Prepared(
             self.rows.iloc[at].reset_index(drop=True),
@@ -159,6 +161,8 @@ class Prepared:
     def without(self, columns: Sequence[str]) -> Prepared:
         """The same rows without some features; names that are none are ignored."""
         kept = [j for j, c in enumerate(self.spec.columns) if c not in columns]
+        if len(kept) == len(self.spec.columns):
+            return self
         groups = {self.spec.columns[j]: self.spec.groups[self.spec.columns[j]] for j in kept}
         spec = FeatureSpec(groups, self.spec.deny)
         return replace(self, x=self.x[:, kept], spec=spec)
@@ -241,7 +245,10 @@ def prepare(
             f"{int(repeated.sum())} repeated keys, first: account {first['account_id']} on "
             f"{first['observed_on']:%Y-%m-%d}; the feature model must hold one row a key"
         )
-    x = as_floats(frame.loc[order, list(spec.columns)].astype("float64"))
+    # A column at a time: the frame may be most of the memory there is.
+    x = np.empty((len(order), len(spec.columns)))
+    for j, column in enumerate(spec.columns):
+        x[:, j] = frame[column].astype("float64").to_numpy()[order]
     if np.isinf(x).any():
         bad = [c for j, c in enumerate(spec.columns) if np.isinf(x[:, j]).any()]
         raise FrameError(f"infinite values in {', '.join(bad)}: a division by zero upstream")
@@ -296,7 +303,7 @@ def leaking(
     if labelled.losses() < min_losses:
         return ()
     # Every k-th row: what separates the outcomes separates those of some rows too.
-    labelled = labelled.take(np.arange(0, len(labelled), -(-len(labelled) // LEAK_ROWS)))
+    labelled = labelled.take(np.arange(0, len(labelled), -(-len(labelled) // SOME_ROWS)))
     renewal, _ = pd.factorize(labelled.renewal_ids(), sort=True)
     is_lost = labelled.y == 1.0
     leaks: list[Leak] = []
@@ -348,9 +355,14 @@ def data_hash(prepared: Prepared) -> str:
         days = day_texts(prepared.rows[column])
         digest.update("\n".join(days.tolist()).encode())
     # One bit pattern for "unknown" and one for zero, whatever engine wrote the frame.
-    for values in (prepared.x, prepared.y, prepared.opinions):
-        if values is not None:
-            digest.update(np.where(np.isnan(values), np.nan, values + 0.0).tobytes())
+    # Some rows at a time: a copy of a large frame would be most of the memory there is.
+    parts = [prepared.x, prepared.y]
+    if prepared.opinions is not None:
+        parts.append(prepared.opinions)
+    for values in parts:
+        for start in range(0, len(values), SOME_ROWS):
+            some = values[start : start + SOME_ROWS]
+            digest.update(np.where(np.isnan(some), np.nan, some + 0.0).tobytes())
     return digest.hexdigest()
 
 

@@ -17,6 +17,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -25,6 +26,7 @@ from scoring.arrays import DECIMALS, Floats
 from scoring.calibration import fit_platt
 from scoring.config import GuideParams
 from scoring.errors import RegistryError
+from scoring.jobs import both
 from scoring.members import Member, mean_explanation, mean_logit
 from scoring.ridge import RidgeModel, fit_line, fit_ridge_beside
 from scoring.trees import TreeModel, fit_trees
@@ -131,10 +133,13 @@ def fit_guided(
     )  # fmt: skip
     told = mean_logit(guide, x)
     line = fit_platt(told, y)
-    trees = fit_trees(
-        x, y, features, params.rest_trees, seed=seed, threads=threads, start=line.logit(told)
-    )
-    ridge, slope = fit_ridge_beside(x, y, features, params.rest_c, told)
+    add_line = partial(fit_ridge_beside, x, y, features, params.rest_c, told)
+    add_trees = partial(
+        fit_trees,
+        x, y, features, params.rest_trees,
+        seed=seed, threads=threads, start=line.logit(told),
+    )  # fmt: skip
+    (ridge, slope), trees = both(add_line, add_trees)
     # Both halves hold a line of their own on the guide: of their mean one line is left.
     return GuidedModel(
         guide,

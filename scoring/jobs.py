@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 Made = TypeVar("Made")
+Other = TypeVar("Other")
 MOST = 4
 """Calls at once; each holds its own copy of rows."""
 
@@ -27,6 +28,15 @@ def side_by_side(calls: Sequence[Callable[[], Made]]) -> list[Made]:
         return [call() for call in calls]
     with ThreadPoolExecutor(workers, thread_name_prefix="fit") as pool:
         return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
+def both(first: Callable[[], Made], second: Callable[[], Other]) -> tuple[Made, Other]:
+    """Results of two calls that need not wait for one another, of which either may fail."""
+    if cores() < 2:
+        return first(), second()
+    with ThreadPoolExecutor(1, thread_name_prefix="fit") as pool:
+        beside = pool.submit(second)
+        return first(), beside.result()
 
 
 def cores() -> int:

@@ -20,7 +20,7 @@ from scoring.arrays import DECIMALS, Bools, Floats
 from scoring.errors import FrameError, RegistryError
 
 SOME_ROWS = 50_000
-"""Rows by which the fit of a very large frame is begun."""
+"""Rows by which the fit of a very large frame is begun, and that are made ready at once."""
 CLIP = 4.0
 """Standard deviations beyond which a value says no more: one wild account must not own the line."""
 FREE = 50.0
@@ -55,8 +55,11 @@ class RidgeModel:
 
     def raw_logit(self, x: Floats) -> Floats:
         """Raw logits, shape (n,)."""
-        contributions, base = self.explain(x)
-        return np.asarray(contributions.sum(axis=1) + base, dtype=np.float64)
+        logits = np.empty(len(x))
+        for start in range(0, len(x), SOME_ROWS):
+            contributions, base = self.explain(x[start : start + SOME_ROWS])
+            logits[start : start + SOME_ROWS] = contributions.sum(axis=1) + base
+        return logits
 
     def to_text(self) -> str:
         """JSON."""
@@ -109,10 +112,10 @@ def fit_ridge_beside(
         FrameError: one outcome only.
     """
     scales = _scales(x)
-    design, used = _used(x, scales)
     spread = float(known.std())
     per_unit = FREE / spread if spread > 0.0 else 0.0
-    fitted, intercept = _logistic(np.column_stack([design, known * per_unit]), y, c)
+    design, used = _used(x, scales, beside=known * per_unit)
+    fitted, intercept = _logistic(design, y, c)
     slope = round(float(fitted[-1]) * per_unit, DECIMALS)
     return _model(features, scales, _placed(fitted[:-1], used), intercept), slope
 
@@ -166,15 +169,31 @@ def _placed(fitted: Floats, used: Bools) -> Floats:
     return coefficients
 
 
-def _used(x: Floats, scales: tuple[Floats, Floats, Floats, Floats]) -> tuple[Floats, Bools]:
-    """Columns of the design that vary, and which those are: the others' coefficients are zero."""
-    z, indicator = _design(x, *scales)
+def _used(
+    x: Floats, scales: tuple[Floats, Floats, Floats, Floats], beside: Floats | None = None
+) -> tuple[Floats, Bools]:
+    """Columns of the design that vary, and which those are: the others' coefficients are zero.
+
+    Args:
+        x: features, shape (n, p).
+        scales: of them, see `_scales`.
+        beside: a number to stand in the last column as it is, shape (n,).
+    """
     _, _, scale, missing_rate = scales
     varies, is_missing = scale > 0.0, missing_rate * (1.0 - missing_rate) > 0.0
     if not (varies.any() or is_missing.any()):
         varies = np.ones_like(varies)
     used = np.concatenate([varies, is_missing])
-    return np.hstack([z[:, varies], indicator[:, is_missing]]), used
+    design = np.empty((len(x), int(used.sum()) + (beside is not None)))
+    # Some rows at a time: the parts of the whole would take three times its memory.
+    for start in range(0, len(x), SOME_ROWS):
+        rows = slice(start, start + SOME_ROWS)
+        z, indicator = _design(x[rows], *scales)
+        parts = [z[:, varies], indicator[:, is_missing]]
+        if beside is not None:
+            parts.append(beside[rows, None])
+        np.concatenate(parts, axis=1, out=design[rows])
+    return design, used
 
 
 def _scales(x: Floats) -> tuple[Floats, Floats, Floats, Floats]:

@@ -394,7 +394,14 @@ def _guide(rows: Prepared, config: TrainConfig) -> tuple[Floats, GuideParams] | 
         and rows.rows["account_id"][said].nunique() >= config.guide.min_accounts
         and np.ptp(rows.opinions[said]) > 0.0
     )
-    return (rows.opinions, config.guide) if is_enough else None
+    if not is_enough:
+        return None
+    groups = -(-int(said.sum()) // config.guide.some_judged)
+    if groups < 2:
+        return rows.opinions, config.guide
+    # What people weigh is learnt long before there are so many judgements.
+    group = _groups_of(rows.rows["account_id"], groups, f"guide {config.seed}")
+    return np.where(group == 0, rows.opinions, np.nan), config.guide
 
 
 def _calibrate(

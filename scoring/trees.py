@@ -113,6 +113,6 @@ def _threads(rows: int) -> int:
     """Threads for a prediction; each row is computed by one, so their number changes no bit.
 
     Waiting threads spin: below this size they cost more than they bring, and on a busy machine
-    many times more. Zero is all there are.
+    many times more.
     """
-    return 1 if rows < 20_000 else 0
+    return 1 if rows < 20_000 else cores()

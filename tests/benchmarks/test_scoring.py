@@ -7,6 +7,7 @@ import pytest
 
 from benchmarks import scoring as benchmark
 from scoring.frame import Prepared, prepare
+from scoring.heads import PEOPLE
 
 PLACES = 400
 
@@ -18,7 +19,8 @@ def lives() -> benchmark.Lives:
 
 @pytest.fixture(scope="module")
 def prepared(lives: benchmark.Lives) -> Prepared:
-    return prepare(benchmark.features(lives, seed=3))
+    frame = prepare(benchmark.features(lives, seed=3))
+    return frame.without((PEOPLE.column, PEOPLE.age))
 
 
 def test_a_place_is_one_accounts_until_it_leaves(lives: benchmark.Lives) -> None:

@@ -9,11 +9,11 @@ import pytest
 
 from scoring import ridge, trees
 from scoring.arrays import Floats, sigmoid
-from scoring.config import TrainConfig, TreeParams
+from scoring.config import GuideParams, TrainConfig, TreeParams
 from scoring.frame import prepare
 from scoring.jobs import side_by_side
-from scoring.ridge import fit_ridge
-from scoring.training import _some_accounts
+from scoring.ridge import fit_ridge, fit_ridge_beside
+from scoring.training import _guide, _some_accounts
 from scoring.trees import fit_trees
 from tests.scoring.worlds import world
 
@@ -73,3 +73,32 @@ def test_a_fold_of_a_large_frame_learns_from_whole_accounts() -> None:
     left = np.setdiff1d(positions, some)
     assert not set(accounts[some]) & set(accounts[left])
     assert (_some_accounts(prepared, positions, TrainConfig()) == positions).all()
+
+
+def test_of_very_many_judgements_those_of_some_accounts_guide() -> None:
+    prepared = prepare(world(accounts=120))
+    opinions = np.linspace(-2.0, 2.0, len(prepared))
+    judged = dataclasses.replace(prepared, opinions=opinions)
+    few = GuideParams(some_judged=len(prepared) // 4)
+    found = _guide(judged, TrainConfig(guide=few))
+    assert found is not None
+    said = ~np.isnan(found[0])
+    assert 0.5 < said.sum() / few.some_judged < 1.5
+    np.testing.assert_array_equal(found[0][said], opinions[said])
+    accounts = prepared.rows["account_id"]
+    assert not set(accounts[said]) & set(accounts[~said])
+    every = _guide(judged, TrainConfig())
+    assert every is not None
+    np.testing.assert_array_equal(every[0], opinions)
+
+
+def test_what_is_done_some_rows_at_a_time_is_done_to_all(
+    rows: tuple[Floats, Floats], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = rows[0][:, 0] * 2.0
+    model, slope = fit_ridge_beside(*rows, COLUMNS, 0.001, known)
+    logits = model.raw_logit(rows[0])
+    monkeypatch.setattr(ridge, "SOME_ROWS", len(known) - 1)
+    again, same = fit_ridge_beside(*rows, COLUMNS, 0.001, known)
+    assert (again, same) == (model, slope)
+    np.testing.assert_array_equal(again.raw_logit(rows[0]), logits)
