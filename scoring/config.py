@@ -59,7 +59,7 @@ class GuideParams:
     min_accounts: int = 50
     some_judged: int = 200_000
     trees: TreeParams = TreeParams(
-        rounds=200, leaves=4, depth=2, learning_rate=0.05, l2=5.0, min_child=50
+        rounds=100, leaves=8, depth=3, learning_rate=0.1, l2=5.0, min_child=50
     )
     line_strength: float = 0.02
     rest_trees: TreeParams = TreeParams(

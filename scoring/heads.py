@@ -92,6 +92,25 @@ class Head:
         """What training, comparing and scoring see of the feature frame."""
         return frame if self.reshape is None else self.reshape(frame, grace_days)
 
+    def answered(self, prepared: Prepared, grace_days: int) -> Prepared:
+        """The frame with the outcomes that this head's question has by then.
+
+        Where the undecided are asked, a notice is the answer: final once the days of grace have
+        passed since, as they must since the due date of a renewal. Waiting for the due date of
+        those who leave, but not of those who stay, would have the leavers missing from every
+        recent month. A notice that came to nothing counts when its renewal is final.
+        """
+        if not self.asks_undecided:
+            return prepared
+        notice = prepared.rows[NOTICE]
+        is_leaving = notice.notna().to_numpy() & (prepared.y != 0.0)
+        final_on = (notice + pd.Timedelta(days=grace_days)).where(is_leaving)
+        return replace(
+            prepared,
+            y=np.where(is_leaving, 1.0, prepared.y),
+            matured_on=pd.concat([prepared.matured_on, final_on], axis=1).min(axis=1),
+        )
+
     def columns(self, names: Sequence[str]) -> list[str]:
         """Columns of `own_frame` over a frame with the columns ``names``."""
         return [*names, *(c for c in self.derived if c not in names)]

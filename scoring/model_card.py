@@ -291,7 +291,9 @@ def _data(one: Version) -> list[str]:
             f"{lead:g} months of the decision calibrate the forecast, and are measured below: by "
             "then an account shows what it shows when it decides. It decides when it gives "
             "notice, or when it is due; what follows a notice teaches nothing, since a leaver's "
-            "silence is no sign of leaving. The score asks every account as if it were due today."
+            "silence is no sign of leaving. A notice is final once the days of grace have passed "
+            "since, even where the term has not run out. The score asks every account as if it "
+            "were due today."
         )
     elif is_monthly:
         taught = (

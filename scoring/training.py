@@ -205,10 +205,8 @@ def _train(
         replicate_scale=scale,
         rates=cold_start.segment_rates(training, head.cold_start(config.cold_start)),
         reference=drift.reference(training),
-        metrics={
-            **_metrics(prepared, eligible, out_of_time, recipe, config),
-            "importance": _importance(members, calibrator, prepared),
-        },
+        metrics=_metrics_of(head, shaped, out_of_time, recipe, config)
+        | {"importance": _importance(members, calibrator, prepared)},
         manifest={"model_version": version, **record},
         config=config,
     )
@@ -245,7 +243,7 @@ def shape(
         prepared = frame
     else:
         own = head.own_frame(frame, config.grace_days)
-        prepared = prepare(own, spec, config.grace_days)
+        prepared = head.answered(prepare(own, spec, config.grace_days), config.grace_days)
     if head.guided_by is not None and config.guide is not None:
         prepared = head.guided_by.beside(prepared)
     prepared = prepared.without(head.excludes)
@@ -454,6 +452,14 @@ def _replicates(
     if n < 2:
         return (), 0.0
     return tuple(fitted), 1.0 / (drawn * (n - 1.0)) if is_large else (n - 1.0) / n
+
+
+def _metrics_of(
+    head: Head, shaped: Shaped, out_of_time: OutOfTime, recipe: str, config: TrainConfig
+) -> dict[str, object]:
+    """`_metrics`, without the figures by lead where accounts do not decide when they are due."""
+    found = _metrics(shaped.prepared, shaped.eligible, out_of_time, recipe, config)
+    return {k: v for k, v in found.items() if k != "leads" or not head.asks_undecided}
 
 
 def _metrics(

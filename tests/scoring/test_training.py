@@ -14,7 +14,7 @@ from scoring.calibration import fit_platt
 from scoring.config import ColdStart, TrainConfig, TreeParams
 from scoring.errors import LeakageError
 from scoring.frame import prepare
-from scoring.heads import SIGN_TODAY
+from scoring.heads import NEXT_RENEWAL, SIGN_TODAY
 from scoring.members import mean_explanation
 from scoring.ridge import RidgeModel, fit_ridge
 from scoring.training import choose, walk
@@ -287,6 +287,28 @@ def test_sign_today_does_not_learn_how_leavers_look(frame: pd.DataFrame) -> None
     lead = prepared.rows["label_notice_on"] - prepared.rows["observed_on"]
     judged = lead[SIGN_TODAY.judges(prepared)].dropna().dt.days
     assert (judged.min(), judged.max()) == (pytest.approx(15, abs=15), pytest.approx(60, abs=2))
+
+
+def test_a_notice_is_an_answer_long_before_the_term_runs_out(frame: pd.DataFrame) -> None:
+    """Or else the leavers would be missing from every recent month, and who stays would not."""
+    is_open = frame["label_is_lost"].isna()
+    leaving = frame.index[is_open & (frame["account_id"] == frame["account_id"][is_open].iloc[0])]
+    kept = frame.index[frame["label_is_lost"] == 0.0][:1]
+    notice = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns]")
+    notice[leaving], notice[kept] = pd.Timestamp("2025-05-20"), pd.Timestamp("2020-01-01")
+    prepared = prepare(frame.assign(label_notice_on=notice))
+    answered = SIGN_TODAY.answered(prepared, grace_days=60)
+
+    changed = np.flatnonzero((answered.y != prepared.y) & ~np.isnan(answered.y))
+    assert len(changed) == len(leaving) > 0
+    assert (answered.y[changed] == 1.0).all()
+    assert (answered.matured_on.iloc[changed] == pd.Timestamp("2025-07-19")).all()
+    # What came back after its notice is known as soon as its renewal, and not before.
+    others = np.setdiff1d(np.arange(len(prepared)), changed)
+    assert (
+        answered.matured_on.iloc[others].dropna() == prepared.matured_on.iloc[others].dropna()
+    ).all()
+    assert NEXT_RENEWAL.answered(prepared, grace_days=60) is prepared
 
 
 def test_the_second_opinion_has_not_read_the_first(frame: pd.DataFrame) -> None:
