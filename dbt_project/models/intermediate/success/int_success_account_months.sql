@@ -124,7 +124,10 @@ service_days as (
             end
         ) as is_met,
         min(
-            case when levels.contracted_level > 0 then levels.kpi_value / levels.contracted_level end
+            case
+                when levels.contracted_level > 0
+                    then levels.kpi_value / levels.contracted_level
+            end
         ) as level_kept
     from {{ ref('input_service_levels') }} as levels
     inner join account_map as accounts on levels.account_id = accounts.source_account_id
