@@ -52,6 +52,7 @@ def fit_platt(
     smooth: bool = True,
     fixed_slope: float | None = None,
     slope_spread: float | None = None,
+    intercept_spread: float | None = None,
 ) -> Platt:
     """Maximum likelihood line of the outcomes on raw logits, by Newton's method.
 
@@ -66,6 +67,8 @@ def fit_platt(
         slope_spread: standard deviation around one that is expected of slopes beforehand (a normal
             prior): few outcomes bend the line little. They count as many as there are independent
             clusters of them, by Kish's design effect.
+
+        intercept_spread: the same of the intercept, around nought.
 
     Raises:
         ScoringError: one outcome alone without smoothing, or lengths that differ.
@@ -86,12 +89,13 @@ def fit_platt(
     if fixed_slope is None and float(np.ptp(raw)) == 0.0:
         free, beta = [0], np.array([0.0, 1.0])
     x = design[:, free]
-    prior = np.zeros(2)
-    if slope_spread is not None:
-        prior[1] = _design_effect(clusters, len(y)) / slope_spread**2
+    prior, expected = np.zeros(2), np.array([0.0, 1.0])
+    for k, spread in enumerate((intercept_spread, slope_spread)):
+        if spread is not None:
+            prior[k] = _design_effect(clusters, len(y)) / spread**2
     for _ in range(100):
         p = sigmoid(design @ beta)
-        gradient = x.T @ (target - p) - (prior * (beta - 1.0))[free]
+        gradient = x.T @ (target - p) - (prior * (beta - expected))[free]
         hessian = (x * (p * (1.0 - p))[:, None]).T @ x + np.diag(prior[free] + 1e-12)
         step = np.linalg.solve(hessian, gradient)
         largest = float(np.max(np.abs(step)))

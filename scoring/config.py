@@ -113,6 +113,7 @@ class TrainConfig:
         interval_level: of the probability's interval.
         slope_spread: how far from one calibration slopes lie, as expected before any outcome; None
             where nothing is expected.
+        intercept_spread: the same of intercepts around nought, where losses are too few for both.
         min_slope: an out-of-time calibration slope below this means no skill; no account is scored.
         leak_limit: area under the curve above which a single feature is refused.
         threads: LightGBM threads for frames of ordinary size; one, since waiting threads cost
@@ -134,6 +135,7 @@ class TrainConfig:
     replicate_rows: int = 20_000
     interval_level: float = 0.95
     slope_spread: float | None = 0.25
+    intercept_spread: float | None = 0.25
     min_slope: float = 0.05
     leak_limit: float = 0.95
     threads: int = 1

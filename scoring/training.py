@@ -414,8 +414,12 @@ def _calibrate(
     raw = out_of_time.raw[recipe]
     accounts = part.rows["account_id"]
     if part.losses() < config.cold_start.min_losses:
-        # Two parameters from a handful of losses would trade a known bias for noise.
-        return fit_platt(raw, part.y, accounts, fixed_slope=1.0), "intercept only: few losses"
+        # A handful of losses would trade a known bias for noise; and the models that were walked
+        # had learnt from still fewer, so that what they missed is not what this one will miss.
+        line = fit_platt(
+            raw, part.y, accounts, fixed_slope=1.0, intercept_spread=config.intercept_spread
+        )
+        return line, "intercept only, held to nought: few losses"
     free = fit_platt(raw, part.y, accounts)
     if free.slope < config.min_slope:
         return free, "platt on rolling-origin logits"

@@ -407,3 +407,20 @@ def test_few_outcomes_bend_the_calibration_little() -> None:
     lost = (rng.random(40_000) < 1 / (1 + np.exp(-2.0 * raw))).astype(np.float64)
     many = fit_platt(raw, lost, pd.Series(np.arange(40_000)), slope_spread=0.25)
     assert many.slope == pytest.approx(2.0, abs=0.06)
+
+
+def test_a_handful_of_losses_moves_no_level() -> None:
+    """Five losses more than expected say little of a level; five hundred say it."""
+    accounts = pd.Series(np.repeat(np.arange(30), 6))
+    raw = np.full(len(accounts), -2.2)
+    lost = np.repeat((np.arange(30) < 8).astype(np.float64), 6)
+    free = fit_platt(raw, lost, accounts, fixed_slope=1.0)
+    held = fit_platt(raw, lost, accounts, fixed_slope=1.0, intercept_spread=0.25)
+    assert (free.slope, held.slope) == (1.0, 1.0)
+    assert free.intercept > 1.0
+    assert 0.0 < held.intercept < 0.3 * free.intercept
+    many = pd.Series(np.arange(30_000))
+    raw = np.full(len(many), -2.2)
+    lost = (np.arange(len(many)) % 30 < 8).astype(np.float64)
+    told = fit_platt(raw, lost, many, fixed_slope=1.0, intercept_spread=0.25)
+    assert told.intercept == pytest.approx(free.intercept, abs=0.03)

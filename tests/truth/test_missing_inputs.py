@@ -102,6 +102,8 @@ ALIKE = {
     "campaign_members": {"special_prospects.next_step"},
     # Nobody who came back had been given a discount before.
     "discounts": {"winback.arr_after_ratio"},
+    # Of a small company one segment, or one owner, may know least of everything that is left.
+    "survey_responses": {"known_unknowns.worst_owner_id", "known_unknowns.worst_segment"},
     # Who looks at nothing is surprised by every loss.
     "risk_assessments": {
         "departure_drivers.is_surprise_loss",
